@@ -1,0 +1,140 @@
+// Package events says what happened: streams, positions, the envelope of an
+// event, its types, and how they are written on the wire of the log. It is
+// pure: it knows nothing of Kafka, ClickHouse or sockets.
+package events
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Topic is the letter that stands for a topic in positions and cursors.
+type Topic byte
+
+const (
+	// Conversations holds friendship and group events and messages.
+	Conversations Topic = 'c'
+	// Users holds registration, profile and read marks.
+	Users Topic = 'u'
+)
+
+// Topics lists every topic, in the order cursors are written.
+var Topics = []Topic{Conversations, Users}
+
+// Name is the topic's name on Kafka, before any deployment prefix.
+func (t Topic) Name() string {
+	switch t {
+	case Conversations:
+		return "lishi.conversations"
+	case Users:
+		return "lishi.users"
+	}
+	return "lishi.unknown-" + string(rune(t))
+}
+
+func (t Topic) valid() bool { return t == Conversations || t == Users }
+
+// Kind says what a stream is about; it picks the topic.
+type Kind byte
+
+const (
+	// Pair is the conversation of two people: friendship and messages.
+	Pair Kind = 'p'
+	// Group is the conversation of a group: membership and messages.
+	Group Kind = 'g'
+	// User is one person: registration, profile, folders, read marks.
+	User Kind = 'u'
+	// System is the log itself: log.opened.
+	System Kind = 'l'
+)
+
+// Stream is one conversation or one user: what must be ordered together. It is
+// comparable. For a Pair, ID and Peer are the two user ids with ID <= Peer
+// bytewise; for the others Peer is empty.
+type Stream struct {
+	Kind Kind
+	ID   string
+	Peer string
+}
+
+// PairStream is the stream of two users' conversation, the same for both orders.
+func PairStream(a, b string) Stream {
+	if b < a {
+		a, b = b, a
+	}
+	return Stream{Kind: Pair, ID: a, Peer: b}
+}
+
+// GroupStream is the stream of a group.
+func GroupStream(id string) Stream { return Stream{Kind: Group, ID: id} }
+
+// UserStream is the stream of a user.
+func UserStream(id string) Stream { return Stream{Kind: User, ID: id} }
+
+// SystemStream is the stream of the log's own records.
+func SystemStream() Stream { return Stream{Kind: System} }
+
+// Topic is the topic that holds the stream. System records stand in every
+// topic; their appender names the partition itself.
+func (s Stream) Topic() Topic {
+	if s.Kind == User {
+		return Users
+	}
+	return Conversations
+}
+
+// Other is the pair's other user, seen from user; empty if user is not in it.
+func (s Stream) Other(user string) string {
+	switch {
+	case s.Kind != Pair:
+		return ""
+	case user == s.ID:
+		return s.Peer
+	case user == s.Peer:
+		return s.ID
+	}
+	return ""
+}
+
+var escaper = strings.NewReplacer("%", "%25", "|", "%7C")
+var unescaper = strings.NewReplacer("%25", "%", "%7C", "|")
+
+// Key is the Kafka key: "p|a|b", "g|id", "u|id" or "l", with '|' and '%' in ids
+// percent-escaped.
+func (s Stream) Key() string {
+	switch s.Kind {
+	case Pair:
+		return "p|" + escaper.Replace(s.ID) + "|" + escaper.Replace(s.Peer)
+	case System:
+		return "l"
+	}
+	return string(rune(s.Kind)) + "|" + escaper.Replace(s.ID)
+}
+
+func (s Stream) String() string { return s.Key() }
+
+var errKey = errors.New("events: not a stream key")
+
+// ParseKey reads what Key wrote, and nothing else: ParseKey(s.Key()) == s, and
+// every accepted key is canonical.
+func ParseKey(key string) (Stream, error) {
+	var s Stream
+	parts := strings.Split(key, "|")
+	switch {
+	case key == "l":
+		return SystemStream(), nil
+	case len(parts) == 3 && parts[0] == "p":
+		s = Stream{Kind: Pair, ID: unescaper.Replace(parts[1]), Peer: unescaper.Replace(parts[2])}
+	case len(parts) == 2 && parts[0] == "g":
+		s = GroupStream(unescaper.Replace(parts[1]))
+	case len(parts) == 2 && parts[0] == "u":
+		s = UserStream(unescaper.Replace(parts[1]))
+	default:
+		return s, fmt.Errorf("%w: %q", errKey, key)
+	}
+	if s.ID == "" || s.Key() != key || (s.Kind == Pair && s.ID > s.Peer) {
+		return Stream{}, fmt.Errorf("%w: %q", errKey, key)
+	}
+	return s, nil
+}
