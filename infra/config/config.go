@@ -1,0 +1,244 @@
+// Package config is everything a deployment can set: defaults, then a YAML file,
+// then the environment, then flags. Every value knows where it came from.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Config is one deployment's settings. Each field's tags are its name (flag
+// --a-b, environment LISHI_A_B, file key a_b), its default and its meaning.
+type Config struct {
+	Listen string `name:"listen" default:"127.0.0.1:8080" help:"address of the page, the sockets and the HTTP urls"`
+	Data   string `name:"data" default:"./data" help:"data directory: key, embedded log and embedded ClickHouse"`
+	Demo   bool   `name:"demo" default:"false" help:"make five demo people and let anybody be one of them; never on a public address"`
+
+	KafkaBrokers string `name:"kafka-brokers" default:"" help:"Kafka bootstrap addresses host:port,…; empty: the embedded broker"`
+	ClickHouse   string `name:"clickhouse" default:"" help:"ClickHouse DSN (clickhouse://user:password@host:9000/database or http://…); empty: the embedded engine" secret:"true"`
+	CHDB         string `name:"chdb" default:"" help:"path of an own copy of libchdb for the embedded ClickHouse"`
+	TopicPrefix  string `name:"topic-prefix" default:"" help:"put before the topics' names, so that several deployments share one Kafka"`
+
+	ConversationPartitions int `name:"conversation-partitions" default:"0" help:"partitions of lishi.conversations, fixed at creation; 0: 4 embedded, 16 on Kafka"`
+	UserPartitions         int `name:"user-partitions" default:"0" help:"partitions of lishi.users, fixed at creation; 0: 1 embedded, 4 on Kafka"`
+	Replicas               int `name:"replicas" default:"0" help:"replication factor of new topics; 0: 1 embedded, 3 on Kafka"`
+
+	TokenKey string        `name:"token-key" default:"" help:"HS256 secret of the tokens, at least 32 bytes; empty: made once and kept in the data directory (with Kafka it must be given)" secret:"true"`
+	Origins  string        `name:"origins" default:"" help:"exact origins, joined by commas, that pages of other hosts may connect from"`
+	Rate     float64       `name:"rate" default:"50" help:"requests a second one user may make; 0: no limit"`
+	Burst    int           `name:"burst" default:"200" help:"requests one user may make at once"`
+	Deadline time.Duration `name:"deadline" default:"10s" help:"how long a command waits for the log before it answers unknown"`
+
+	Zone  string `name:"zone" default:"Asia/Shanghai" help:"time zone of the dates in results and pushes"`
+	Dates string `name:"dates" default:"text" help:"how dates are written: text (yyyy-MM-dd HH:mm:ss), ms (Unix milliseconds) or rfc3339"`
+
+	MaxMessage    int           `name:"max-message" default:"65536" help:"bytes of one WebSocket message or HTTP body"`
+	MaxContent    int           `name:"max-content" default:"16384" help:"bytes of a message's content"`
+	Ping          time.Duration `name:"ping" default:"25s" help:"how often a silent connection is pinged; twice unanswered closes it"`
+	SendQueue     int           `name:"send-queue" default:"1048576" help:"bytes that may wait for one connection before it is closed as too slow (4008)"`
+	Strangers     bool          `name:"strangers" default:"false" help:"people may write to one another without friendship"`
+	ApplyExpiry   time.Duration `name:"apply-expiry" default:"168h" help:"how long an application or invitation can be verified"`
+	EngineMemory  int64         `name:"engine-memory" default:"1073741824" help:"bytes the embedded ClickHouse may use"`
+	ShutdownGrace time.Duration `name:"shutdown-grace" default:"10s" help:"how long what is under way may take after SIGTERM"`
+
+	LogLevel  string `name:"log-level" default:"info" help:"debug, info, warn or error"`
+	LogFormat string `name:"log-format" default:"auto" help:"text, json, or auto: text on a terminal, json elsewhere"`
+}
+
+// Setting is one value with its origin, for `lishi config`.
+type Setting struct {
+	Name    string `json:"name"`
+	Env     string `json:"env"`
+	Value   string `json:"value"`
+	Default string `json:"default"`
+	Origin  string `json:"origin"` // default, file, environment or flag
+	Help    string `json:"help"`
+	secret  bool
+	field   int
+}
+
+// Error is a setting that can't be used; the program ends with exit status 2.
+type Error struct{ Setting, Origin, Problem string }
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("setting %s (from %s): %s", e.Setting, e.Origin, e.Problem)
+}
+
+// Settings lists all settings with their defaults, in the order of Config.
+func Settings() []Setting {
+	t := reflect.TypeFor[Config]()
+	var all []Setting
+	for i := range t.NumField() {
+		tag := t.Field(i).Tag
+		name := tag.Get("name")
+		all = append(all, Setting{
+			Name: name, Env: "LISHI_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_")),
+			Value: tag.Get("default"), Default: tag.Get("default"), Origin: "default", Help: tag.Get("help"),
+			secret: tag.Get("secret") == "true", field: i,
+		})
+	}
+	return all
+}
+
+// Load merges defaults, the file (none if file is empty), the environment and
+// the flags that were given, by setting name. Unknown file keys and unknown
+// LISHI_ variables are errors, so that a slip of the pen is found.
+func Load(file string, environ []string, flags map[string]string) (Config, []Setting, error) {
+	settings := Settings()
+	var problems []error
+	byName, byEnv := map[string]*Setting{}, map[string]*Setting{}
+	for i := range settings {
+		byName[settings[i].Name] = &settings[i]
+		byEnv[settings[i].Env] = &settings[i]
+	}
+	if file != "" {
+		values, err := readFile(file)
+		if err != nil {
+			return Config{}, nil, err
+		}
+		for _, key := range sortedKeys(values) {
+			s := byName[strings.ReplaceAll(key, "_", "-")]
+			if s == nil {
+				problems = append(problems, &Error{key, file, "no such setting; `lishi config` lists them"})
+				continue
+			}
+			s.Value, s.Origin = values[key], "file"
+		}
+	}
+	for _, kv := range environ {
+		key, value, _ := strings.Cut(kv, "=")
+		if !strings.HasPrefix(key, "LISHI_") || key == "LISHI_CONFIG" {
+			continue
+		}
+		if s := byEnv[key]; s != nil {
+			s.Value, s.Origin = value, "environment"
+		} else if !scriptVariables[key] {
+			problems = append(problems, &Error{key, "environment", "no such setting; `lishi config` lists them"})
+		}
+	}
+	for _, name := range sortedKeys(flags) {
+		if s := byName[name]; s != nil {
+			s.Value, s.Origin = flags[name], "flag"
+		}
+	}
+	var c Config
+	v := reflect.ValueOf(&c).Elem()
+	for i := range settings {
+		if err := set(v.Field(settings[i].field), settings[i].Value); err != nil {
+			problems = append(problems, &Error{settings[i].Name, settings[i].Origin, err.Error()})
+		}
+	}
+	problems = append(problems, c.check(byName)...)
+	return c, settings, errors.Join(problems...)
+}
+
+// scriptVariables are LISHI_ variables that belong to scripts and tests around
+// the program.
+var scriptVariables = map[string]bool{"LISHI_BIN": true, "LISHI_SHARED": true, "LISHI_CACHE": true}
+
+func readFile(file string) (map[string]string, error) {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("configuration file: %w", err)
+	}
+	var nodes map[string]yaml.Node
+	if err := yaml.Unmarshal(raw, &nodes); err != nil {
+		return nil, fmt.Errorf("configuration file %s: %w", file, err)
+	}
+	values := map[string]string{}
+	for key, n := range nodes {
+		if n.Kind != yaml.ScalarNode {
+			return nil, &Error{key, file, "must be a single value"}
+		}
+		values[key] = n.Value
+	}
+	return values, nil
+}
+
+func set(v reflect.Value, s string) error {
+	switch v.Interface().(type) {
+	case string:
+		v.SetString(s)
+	case bool:
+		b, err := strconv.ParseBool(s)
+		if err != nil {
+			return fmt.Errorf("%q is not true or false", s)
+		}
+		v.SetBool(b)
+	case int, int64:
+		n, err := strconv.ParseInt(s, 10, 64)
+		if err != nil || n < 0 {
+			return fmt.Errorf("%q is not a whole number of 0 or more", s)
+		}
+		v.SetInt(n)
+	case float64:
+		f, err := strconv.ParseFloat(s, 64)
+		if err != nil || f < 0 {
+			return fmt.Errorf("%q is not a number of 0 or more", s)
+		}
+		v.SetFloat(f)
+	case time.Duration:
+		d, err := time.ParseDuration(s)
+		if err != nil || d <= 0 {
+			return fmt.Errorf("%q is not a duration above 0 like 10s or 2m", s)
+		}
+		v.SetInt(int64(d))
+	default:
+		return fmt.Errorf("unsupported type %s", v.Type())
+	}
+	return nil
+}
+
+func (c *Config) check(byName map[string]*Setting) (problems []error) {
+	bad := func(name, format string, args ...any) {
+		problems = append(problems, &Error{name, byName[name].Origin, fmt.Sprintf(format, args...)})
+	}
+	if _, err := time.LoadLocation(c.Zone); err != nil {
+		bad("zone", "%v", err)
+	}
+	if c.Dates != "text" && c.Dates != "ms" && c.Dates != "rfc3339" {
+		bad("dates", "%q is not text, ms or rfc3339", c.Dates)
+	}
+	if c.TokenKey != "" && len(c.TokenKey) < 32 {
+		bad("token-key", "has %d bytes, HS256 wants at least 32", len(c.TokenKey))
+	}
+	if c.TokenKey == "" && c.KafkaBrokers != "" {
+		bad("token-key", "must be given with Kafka: every node needs the same one")
+	}
+	switch c.LogLevel {
+	case "debug", "info", "warn", "error":
+	default:
+		bad("log-level", "%q is not debug, info, warn or error", c.LogLevel)
+	}
+	switch c.LogFormat {
+	case "auto", "text", "json":
+	default:
+		bad("log-format", "%q is not auto, text or json", c.LogFormat)
+	}
+	return problems
+}
+
+// Shown is the value as it may be printed: secrets are not.
+func (s Setting) Shown() string {
+	if s.secret && s.Value != "" {
+		return "(set)"
+	}
+	return s.Value
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}

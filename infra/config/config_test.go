@@ -1,0 +1,90 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestPrecedenceAndOrigin(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "lishi.yaml")
+	if err := os.WriteFile(file, []byte("listen: 1.1.1.1:1\nrate: 7\ndeadline: 3s\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, settings, err := Load(file, []string{"LISHI_RATE=8", "LISHI_DEMO=true", "OTHER=x"}, map[string]string{"demo": "false"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Listen != "1.1.1.1:1" || c.Rate != 8 || c.Demo || c.Deadline != 3*time.Second || c.Burst != 200 {
+		t.Fatalf("merged wrongly: %+v", c)
+	}
+	want := map[string]string{"listen": "file", "rate": "environment", "demo": "flag", "burst": "default"}
+	for _, s := range settings {
+		if o, ok := want[s.Name]; ok && s.Origin != o {
+			t.Errorf("%s comes from %s, want %s", s.Name, s.Origin, o)
+		}
+	}
+}
+
+func TestWrongSettingsAreNamed(t *testing.T) {
+	dir := t.TempDir()
+	write := func(s string) string {
+		f := filepath.Join(dir, "c.yaml")
+		if err := os.WriteFile(f, []byte(s), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	for name, tc := range map[string]struct {
+		file  string
+		env   []string
+		flags map[string]string
+		want  string
+	}{
+		"unknown file key":    {file: "lisen: x\n", want: "lisen"},
+		"file key not scalar": {file: "listen: [1]\n", want: "listen"},
+		"broken yaml":         {file: "listen: [\n", want: "configuration file"},
+		"unknown variable":    {env: []string{"LISHI_LISEN=x"}, want: "LISHI_LISEN"},
+		"not a number":        {env: []string{"LISHI_RATE=fast"}, want: "not a number"},
+		"not a duration":      {flags: map[string]string{"deadline": "10"}, want: "not a duration"},
+		"not a bool":          {flags: map[string]string{"demo": "perhaps"}, want: "not true or false"},
+		"short key":           {env: []string{"LISHI_TOKEN_KEY=short"}, want: "at least 32"},
+		"kafka without key":   {env: []string{"LISHI_KAFKA_BROKERS=h:9092"}, want: "must be given with Kafka"},
+		"zone":                {flags: map[string]string{"zone": "Nowhere/Land"}, want: "zone"},
+		"dates":               {flags: map[string]string{"dates": "soon"}, want: "dates"},
+		"log level":           {flags: map[string]string{"log-level": "loud"}, want: "log-level"},
+		"log format":          {flags: map[string]string{"log-format": "xml"}, want: "log-format"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := ""
+			if tc.file != "" {
+				file = write(tc.file)
+			}
+			_, _, err := Load(file, tc.env, tc.flags)
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Fatalf("got %v, want something about %q", err, tc.want)
+			}
+		})
+	}
+	if _, _, err := Load(filepath.Join(dir, "absent"), nil, nil); !errors.Is(err, os.ErrNotExist) {
+		t.Fatalf("absent file: %v", err)
+	}
+}
+
+func TestSecretsAreNotShown(t *testing.T) {
+	_, settings, err := Load("", []string{"LISHI_TOKEN_KEY=0123456789abcdef0123456789abcdef"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range settings {
+		if strings.Contains(s.Shown(), "0123456789abcdef") {
+			t.Fatalf("%s shows its secret", s.Name)
+		}
+		if s.Help == "" {
+			t.Errorf("%s has no meaning", s.Name)
+		}
+	}
+}
