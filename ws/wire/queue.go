@@ -1,0 +1,330 @@
+package wire
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+// An entry is one thing to write: a shared frame, a frame with its hole
+// filled, or frames of this connection's own, one behind the other.
+type entry struct {
+	frame *Frame
+	hole  *HoleFrame
+	own   *buffer
+	fill  string
+}
+
+// entrySize is counted for each entry beside its bytes.
+const entrySize = 40
+
+func (e *entry) size() int {
+	switch {
+	case e.frame != nil:
+		return len(e.frame.b)
+	case e.hole != nil:
+		return e.hole.size(e.fill)
+	}
+	return len(e.own.b)
+}
+
+// cost is what the entry takes from the queue's limit. A shared frame counts
+// in full for each connection: the limit is how far a reader may be behind.
+func (e *entry) cost() int {
+	if e.own != nil {
+		return entrySize + cap(e.own.b)
+	}
+	return entrySize + e.size()
+}
+
+// whole gives the bytes of an entry that need no putting together.
+func (e *entry) whole() []byte {
+	switch {
+	case e.frame != nil:
+		return e.frame.b
+	case e.own != nil:
+		return e.own.b
+	}
+	return nil
+}
+
+func (e *entry) appendTo(b []byte) []byte {
+	if e.hole != nil {
+		return e.hole.appendTo(b, e.fill)
+	}
+	return append(b, e.whole()...)
+}
+
+// A batch is the entries that have gathered. An idle connection has none.
+type batch struct{ entries []entry }
+
+var batches = sync.Pool{New: func() any { return new(batch) }}
+
+// putBatch hands back a batch and the buffers in it.
+func putBatch(b *batch) {
+	for i := range b.entries {
+		if own := b.entries[i].own; own != nil {
+			putBuffer(own)
+		}
+	}
+	clear(b.entries)
+	b.entries = b.entries[:0]
+	if cap(b.entries) <= 1024 {
+		batches.Put(b)
+	}
+}
+
+// Send queues f and never waits. It reports whether the frame was taken: not
+// once the connection is closing, and not where it would take the queue over
+// its limit, which closes the connection with CloseSlowConsumer. Frames leave
+// in the order of Send. Safe for concurrent use.
+func (c *Conn) Send(f *Frame) bool { return c.put(entry{frame: f}) }
+
+// SendHole is Send for f with fill in its hole.
+func (c *Conn) SendHole(f *HoleFrame, fill string) bool {
+	return c.put(entry{hole: f, fill: fill})
+}
+
+// SendText is Send for a text message of this connection alone; payload, valid
+// UTF-8, is copied, into pooled memory.
+func (c *Conn) SendText(payload []byte) bool { return c.sendOwn(ws.OpText, payload) }
+
+// SendBinary is SendText for a binary message.
+func (c *Conn) SendBinary(payload []byte) bool { return c.sendOwn(ws.OpBinary, payload) }
+
+// Queued is the bytes that wait to be written, as counted against the limit.
+func (c *Conn) Queued() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.queued
+}
+
+// AwaitQueued waits until at most limit bytes are queued: for a producer of
+// many frames that can wait, so as not to overflow the queue. It returns
+// ctx's error, or ErrClosed once the connection is closing.
+func (c *Conn) AwaitQueued(ctx context.Context, limit int) error {
+	c.mu.Lock()
+	if c.closing.Load() {
+		c.mu.Unlock()
+		return ErrClosed
+	}
+	if c.queued <= limit {
+		c.mu.Unlock()
+		return nil
+	}
+	w := &waiter{limit: limit, done: make(chan struct{}), next: c.waiters}
+	c.waiters = w
+	c.mu.Unlock()
+	select {
+	case <-w.done:
+		if c.closing.Load() {
+			return ErrClosed
+		}
+		return nil
+	case <-ctx.Done():
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for p := &c.waiters; *p != nil; p = &(*p).next {
+			if *p == w {
+				*p = w.next
+				break
+			}
+		}
+		return ctx.Err()
+	}
+}
+
+// A waiter is one AwaitQueued under way.
+type waiter struct {
+	limit int
+	done  chan struct{}
+	next  *waiter
+}
+
+// wake ends the waits that are over. The caller holds c.mu.
+func (c *Conn) wake() {
+	closing := c.closing.Load()
+	for p := &c.waiters; *p != nil; {
+		if w := *p; closing || c.queued <= w.limit {
+			close(w.done)
+			*p = w.next
+		} else {
+			p = &w.next
+		}
+	}
+}
+
+func (c *Conn) put(e entry) bool {
+	cost := e.cost()
+	c.mu.Lock()
+	if !c.roomFor(cost) {
+		c.mu.Unlock()
+		return false
+	}
+	c.push(e, cost)
+	c.mu.Unlock()
+	return true
+}
+
+func (c *Conn) sendOwn(op ws.OpCode, payload []byte) bool {
+	n := outHeaderSize(len(payload)) + len(payload)
+	c.mu.Lock()
+	if b := c.tail(); b != nil && len(b.b)+n <= cap(b.b) && !c.closing.Load() {
+		b.b = append(appendHeader(b.b, op, len(payload)), payload...)
+		c.mu.Unlock()
+		return true
+	}
+	b := getBuffer(max(n, 1<<10))
+	if !c.roomFor(entrySize + cap(b.b)) {
+		c.mu.Unlock()
+		putBuffer(b)
+		return false
+	}
+	b.b = append(appendHeader(b.b, op, len(payload)), payload...)
+	c.push(entry{own: b}, entrySize+cap(b.b))
+	c.mu.Unlock()
+	return true
+}
+
+// tail is the own buffer at the queue's end, if one stands there and has not
+// gone to the writer. The caller holds c.mu.
+func (c *Conn) tail() *buffer {
+	if c.queue == nil || len(c.queue.entries) == 0 {
+		return nil
+	}
+	return c.queue.entries[len(c.queue.entries)-1].own
+}
+
+// roomFor reports whether cost may be added. Where it would be too much, the
+// connection's closing begins. The caller holds c.mu.
+func (c *Conn) roomFor(cost int) bool {
+	if c.closing.Load() {
+		return false
+	}
+	if c.queued+cost > c.up.o.QueueLimit {
+		c.dropQueue()
+		c.beginClose(CloseReason{Code: errOverflow.Code, Text: errOverflow.Text})
+		return false
+	}
+	return true
+}
+
+// push adds an entry and sees to it that a writer runs. The caller holds c.mu.
+func (c *Conn) push(e entry, cost int) {
+	if c.queue == nil {
+		c.queue = batches.Get().(*batch)
+	}
+	c.queue.entries = append(c.queue.entries, e)
+	c.queued += cost
+	if !c.writing {
+		c.writing = true
+		c.running.Add(1)
+		go c.writer()
+	}
+}
+
+// dropQueue forgets all that was not written. The caller holds c.mu.
+func (c *Conn) dropQueue() {
+	if c.queue != nil {
+		putBatch(c.queue)
+		c.queue = nil
+	}
+	c.dropped = c.writing // what the writer has taken is its to forget
+	c.queued = c.taken
+}
+
+// write is the writer: it runs while there is something to write.
+func (c *Conn) write() {
+	defer c.running.Done()
+	c.mu.Lock()
+	for c.queue != nil && !c.over {
+		b := c.queue
+		c.queue, c.taken, c.dropped = nil, c.queued, false
+		c.mu.Unlock()
+		err := c.writeBatch(b)
+		putBatch(b)
+		if err != nil {
+			c.lost(err)
+		}
+		c.mu.Lock()
+		c.queued -= c.taken // what was not written, by an error or an overflow
+		c.taken = 0
+	}
+	if !c.source.plain() && c.writeBy != 0 {
+		// TLS writes by itself while reading; an old deadline would break it.
+		c.writeBy = 0
+		c.nc.SetWriteDeadline(time.Time{})
+	}
+	c.writing = false
+	finish := c.closing.Load() && !c.over // the close frame is out
+	c.mu.Unlock()
+	if finish {
+		c.finishWriting()
+	}
+}
+
+// writeBatch writes a batch in as few writes as writeSize allows. Frames that
+// are large, or alone, go out from where they lie.
+func (c *Conn) writeBatch(b *batch) error {
+	for rest := b.entries; len(rest) > 0; {
+		n, size, cost := 0, 0, 0
+		for n < len(rest) && (n == 0 || size+rest[n].size() <= writeSize) {
+			size += rest[n].size()
+			cost += rest[n].cost()
+			n++
+		}
+		if err := c.writeEntries(rest[:n], size); err != nil {
+			return err
+		}
+		rest = rest[n:]
+		if !c.written(cost) {
+			return nil
+		}
+	}
+	return nil
+}
+
+func (c *Conn) writeEntries(es []entry, size int) error {
+	if whole := es[0].whole(); len(es) == 1 && whole != nil {
+		return c.writeAll(whole)
+	}
+	b := getBuffer(size)
+	for i := range es {
+		b.b = es[i].appendTo(b.b)
+	}
+	err := c.writeAll(b.b)
+	putBuffer(b)
+	return err
+}
+
+// writeAll writes p before the write timeout. The deadline is moved on only
+// once half of it is gone, which spares most writes a timer.
+func (c *Conn) writeAll(p []byte) error {
+	timeout := c.up.o.WriteTimeout
+	if now := time.Since(epoch); c.writeBy < now+timeout/2 {
+		c.writeBy = now + timeout
+		if err := c.nc.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
+			return err
+		}
+	}
+	_, err := c.nc.Write(p)
+	return err
+}
+
+// epoch is what write deadlines are counted from, on the monotonic clock.
+var epoch = time.Now()
+
+// written takes what has gone out from the account, and reports whether the
+// rest of the writer's batch is still wanted.
+func (c *Conn) written(cost int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.taken -= cost
+	c.queued -= cost
+	if c.waiters != nil {
+		c.wake()
+	}
+	return !c.dropped
+}
