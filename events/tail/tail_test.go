@@ -207,6 +207,8 @@ func TestFollowFromAnywhere(t *testing.T) {
 		if err != nil || reached != last {
 			t.Fatalf("reached %d of %d: %v", reached, last, err)
 		}
+		m.mu.Lock()
+		defer m.mu.Unlock()
 		i := 0
 		for _, r := range m.records[p] {
 			o := r.Position.Offset
@@ -221,6 +223,8 @@ func TestFollowFromAnywhere(t *testing.T) {
 		if i != len(got) {
 			t.Fatalf("%d events, want %d", len(got), i)
 		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		for i, o := range s.offsets {
 			if o != int64(i) {
 				t.Fatalf("the observer saw offset %d as number %d", o, i)
@@ -270,6 +274,8 @@ func TestOneReadOfEachPartitionServesAll(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.reads[p] != 1 {
 		t.Fatalf("the partition was read %d times", m.reads[p])
 	}
