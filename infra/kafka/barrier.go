@@ -1,0 +1,112 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/segmentio/kafka-go"
+
+	"lishi/events"
+)
+
+// barrier lets concurrent callers share one question whose answer must be from
+// after each of them came: whoever comes while one is under way waits for the
+// next.
+type barrier struct {
+	list func(context.Context) (events.Cursor, error)
+
+	mu      sync.Mutex
+	current *round
+	next    *round
+}
+
+type round struct {
+	done   chan struct{}
+	cursor events.Cursor
+	err    error
+}
+
+func (b *barrier) end(ctx context.Context) (events.Cursor, error) {
+	b.mu.Lock()
+	r := b.next
+	if r == nil {
+		r = &round{done: make(chan struct{})}
+		if b.current == nil {
+			b.current = r
+			go b.run(r)
+		} else {
+			b.next = r
+		}
+	}
+	b.mu.Unlock()
+	select {
+	case <-r.done:
+		return r.cursor.Clone(), r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (b *barrier) run(r *round) {
+	for r != nil {
+		// The question is everybody's, so nobody's context ends it.
+		r.cursor, r.err = b.list(context.Background())
+		close(r.done)
+		b.mu.Lock()
+		r, b.next = b.next, nil
+		b.current = r
+		b.mu.Unlock()
+	}
+}
+
+// End implements events.Log.
+func (l *Log) End(ctx context.Context) (events.Cursor, error) {
+	if l.embedded != nil {
+		return l.syncedEnds()
+	}
+	c, err := l.barrier.end(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", events.ErrUnavailable, err)
+	}
+	return c, nil
+}
+
+// syncedEnds needs no trip: all that anybody was told of is durable, and the
+// embedded broker knows what is.
+func (l *Log) syncedEnds() (events.Cursor, error) {
+	c := events.Cursor{}
+	for _, p := range l.layout.Partitions() {
+		end, err := l.embedded.Synced(l.topic(p.Topic), p.Number)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", events.ErrUnavailable, err)
+		}
+		c[p] = end - 1
+	}
+	return c, nil
+}
+
+func (l *Log) listEnds(ctx context.Context) (events.Cursor, error) {
+	req := &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{}}
+	for _, p := range l.layout.Partitions() {
+		topic := l.topic(p.Topic)
+		req.Topics[topic] = append(req.Topics[topic], kafka.LastOffsetOf(int(p.Number)))
+	}
+	res, err := l.conn.client.ListOffsets(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	c := events.Cursor{}
+	for _, t := range events.Topics {
+		for _, o := range res.Topics[l.topic(t)] {
+			if o.Error != nil {
+				return nil, o.Error
+			}
+			c[events.Partition{Topic: t, Number: int32(o.Partition)}] = o.LastOffset - 1
+		}
+	}
+	if len(c) != len(l.layout.Partitions()) {
+		return nil, fmt.Errorf("the cluster answered for %d of %d partitions", len(c), len(l.layout.Partitions()))
+	}
+	return c, nil
+}

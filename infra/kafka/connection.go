@@ -1,0 +1,108 @@
+package kafka
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"syscall"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
+	"github.com/segmentio/kafka-go/sasl"
+	"github.com/segmentio/kafka-go/sasl/plain"
+)
+
+// connection is the client side of a cluster: a pool of connections and the
+// knowledge of who leads what.
+type connection struct {
+	addr      net.Addr
+	brokers   []string
+	transport *kafka.Transport
+	client    *kafka.Client
+	timeout   time.Duration // of one request
+	sasl      sasl.Mechanism
+	tls       *tls.Config
+}
+
+func newConnection(o Options) *connection {
+	c := &connection{brokers: o.Brokers, timeout: o.RequestTimeout, sasl: o.SASL, tls: o.TLS}
+	if o.Embedded != nil {
+		c.brokers = []string{o.Embedded.Addr()}
+		user, password := o.Embedded.Credentials()
+		c.sasl = plain.Mechanism{Username: user, Password: password}
+	}
+	c.addr = kafka.TCP(c.brokers...)
+	c.transport = &kafka.Transport{
+		ClientID:    "lishi",
+		DialTimeout: c.timeout,
+		// A leader that died is found out within this; the client asks in vain until then.
+		MetadataTTL: 500 * time.Millisecond,
+		SASL:        c.sasl,
+		TLS:         c.tls,
+	}
+	// The broker is told half of Timeout as its own limit for an append.
+	c.client = &kafka.Client{Addr: c.addr, Transport: c.transport, Timeout: c.timeout}
+	return c
+}
+
+func (c *connection) close() { c.transport.CloseIdleConnections() }
+
+// fate says what an attempt to append did.
+type fate int
+
+const (
+	appended fate = iota
+	refused       // certainly not appended; another attempt may do better
+	rejected      // certainly not appended, nor will it ever be
+	doubtful      // it may be appended now, or later
+)
+
+// fateOf judges an attempt by its error. What is not known for certain is
+// doubtful.
+func fateOf(err error) fate {
+	var code kafka.Error
+	var op *net.OpError
+	switch {
+	case err == nil:
+		return appended
+	case errors.As(err, &code):
+		return fateOfCode(code)
+	case errors.Is(err, protocol.ErrNoTopic), errors.Is(err, protocol.ErrNoPartition), errors.Is(err, protocol.ErrNoLeader):
+		return refused // by the client's own metadata; nothing was sent
+	case errors.As(err, &op) && op.Op == "dial", errors.Is(err, syscall.ECONNREFUSED):
+		return refused
+	}
+	return doubtful
+}
+
+// fateOfCode sorts https://kafka.apache.org/protocol#protocol_error_codes. A
+// leader that loses its place while it waits for acks=all answers [3], [6], [56]
+// or [74] although it has appended, and its successor may have the records: so
+// these are no refusals.
+func fateOfCode(code kafka.Error) fate {
+	switch code {
+	case kafka.NotEnoughReplicas, // found out before appending
+		kafka.BrokerNotAvailable: // by the client's own metadata
+		return refused
+	case kafka.MessageSizeTooLarge, kafka.RecordListTooLarge, kafka.InvalidMessage, kafka.InvalidRecord,
+		kafka.InvalidTopic, kafka.InvalidRequiredAcks, kafka.TopicAuthorizationFailed,
+		kafka.ClusterAuthorizationFailed, kafka.SASLAuthenticationFailed, kafka.InvalidTimestamp,
+		kafka.UnsupportedForMessageFormat, kafka.PolicyViolation:
+		return rejected
+	}
+	return doubtful // 7, 20, -1 and what else may come
+}
+
+// sleep waits for d or the end of ctx.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,189 @@
+// Package kafka is the log on Kafka: events.Log over any cluster, by addresses.
+// The embedded broker is such an address too, and a few questions about
+// durability that Kafka's protocol can't ask.
+package kafka
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/segmentio/kafka-go/sasl"
+
+	"lishi/events"
+)
+
+// Embedded is what the embedded broker tells beside the protocol. See
+// broker.Broker for what each promises.
+type Embedded interface {
+	Addr() string
+	Credentials() (username, password string)
+	Sync(ctx context.Context, topic string, partition int32, end int64) error
+	Synced(topic string, partition int32) (int64, error)
+	Written(topic string, partition int32) (int64, error)
+	Writable(topic string, partition int32) error
+}
+
+// Options says which cluster and how. The zero value of everything but Brokers
+// or Embedded is a sensible default.
+type Options struct {
+	Brokers  []string // host:port; ignored with Embedded
+	Embedded Embedded
+	SASL     sasl.Mechanism
+	TLS      *tls.Config
+
+	TopicPrefix string        // before the names of the topics
+	Layout      events.Layout // of a log that is made; one that is there keeps its own. Embedded 4 and 1, else 16 and 4
+	Replication int           // of topics that are made; the cluster's default if 0
+
+	BatchBytes     int           // a batch is at most so long; 1 MB, or less if a topic takes less
+	QueueBytes     int64         // may wait to be sent, in all; 64 MiB
+	RequestTimeout time.Duration // of one request; 10 s
+	Patience       time.Duration // how long an append is tried before it is given up; 15 s
+
+	Observer Observer
+	Logger   *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	if o.Layout == (events.Layout{}) {
+		o.Layout = events.Layout{Conversations: 16, Users: 4}
+		if o.Embedded != nil {
+			o.Layout = events.Layout{Conversations: 4, Users: 1}
+		}
+	}
+	if o.BatchBytes == 0 {
+		o.BatchBytes = 1_000_000
+	}
+	if o.QueueBytes == 0 {
+		o.QueueBytes = 64 << 20
+	}
+	if o.RequestTimeout == 0 {
+		o.RequestTimeout = 10 * time.Second
+	}
+	if o.Patience == 0 {
+		o.Patience = 15 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return o
+}
+
+// Observer is told how the log is doing, for metrics and logs. Every function
+// may be nil; none may block.
+type Observer struct {
+	// Appended: one batch is durable. answered is how long the broker took,
+	// synced how long durability took after that (0 on a cluster).
+	Appended func(topic string, partition int32, records, bytes int, answered, synced time.Duration)
+	// AppendFailed: an attempt failed; it may be tried again.
+	AppendFailed func(topic string, partition int32, attempt int, err error)
+	// ReadFailed: a partition can't be read just now; it is tried again.
+	ReadFailed func(p events.Partition, attempt int, err error)
+}
+
+func (o Observer) appended(tp topicPartition, records, bytes int, answered, synced time.Duration) {
+	if o.Appended != nil {
+		o.Appended(tp.topic, tp.partition, records, bytes, answered, synced)
+	}
+}
+
+func (o Observer) appendFailed(tp topicPartition, attempt int, err error) {
+	if o.AppendFailed != nil {
+		o.AppendFailed(tp.topic, tp.partition, attempt, err)
+	}
+}
+
+func (o Observer) readFailed(p events.Partition, attempt int, err error) {
+	if o.ReadFailed != nil {
+		o.ReadFailed(p, attempt, err)
+	}
+}
+
+// Log is an events.AsyncLog, and Watermill's message.Publisher. All methods may
+// be called concurrently.
+type Log struct {
+	conn     *connection
+	appender *appender
+	embedded Embedded
+	observe  Observer
+	log      *slog.Logger
+	prefix   string
+	layout   events.Layout
+	id       string
+	barrier  barrier
+}
+
+var _ events.AsyncLog = (*Log)(nil)
+
+// Open connects, makes the topics if there are none, and checks them if there
+// are: a topic that would forget, or that is not the one log.opened speaks of,
+// is refused with the command that repairs it.
+func Open(ctx context.Context, o Options) (*Log, error) {
+	o = o.withDefaults()
+	if len(o.Brokers) == 0 && o.Embedded == nil {
+		return nil, errors.New("no Kafka brokers are named")
+	}
+	c := newConnection(o)
+	l := &Log{conn: c, embedded: o.Embedded, observe: o.Observer, log: o.Logger, prefix: o.TopicPrefix}
+	l.barrier.list = l.listEnds
+	limit, err := l.openTopics(ctx, o)
+	if err != nil {
+		c.close()
+		return nil, err
+	}
+	o.BatchBytes = min(o.BatchBytes, limit)
+	l.appender = newAppender(c, o)
+	if l.id, err = l.openLog(ctx); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// ID is the log's own id, from log.opened.
+func (l *Log) ID() string { return l.id }
+
+// Layout implements events.Log.
+func (l *Log) Layout() events.Layout { return l.layout }
+
+func (l *Log) topic(t events.Topic) string { return l.prefix + t.Name() }
+
+func (l *Log) place(p events.Partition) topicPartition {
+	return topicPartition{l.topic(p.Topic), p.Number}
+}
+
+// AppendAsync implements events.AsyncLog. Where too much waits already the event
+// is refused rather than waited for.
+func (l *Log) AppendAsync(e events.Event, done func(events.Position, error)) {
+	p := l.layout.Partition(e.Stream)
+	r, err := events.Encode(e)
+	if err == nil {
+		err = l.appender.append(nil, l.place(p), &entry{
+			payload: appendPayload(make([]byte, 0, payloadSize(r)), r),
+			done: func(offset int64, err error) {
+				if err != nil {
+					done(events.Position{}, err)
+					return
+				}
+				done(events.Position{Partition: p, Offset: offset}, nil)
+			},
+		})
+	} else {
+		err = fmt.Errorf("%w: %w", events.ErrUnavailable, err)
+	}
+	if err != nil {
+		go done(events.Position{}, err) // never from within the call: the caller may hold what done needs
+	}
+}
+
+// Close sends what is queued, once, and closes the connections. Appends under
+// way end with their outcome.
+func (l *Log) Close() error {
+	l.appender.close()
+	l.conn.close()
+	return nil
+}

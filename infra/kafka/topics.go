@@ -1,0 +1,267 @@
+package kafka
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"lishi/events"
+)
+
+// A log forgets nothing. These settings are given to topics that are made and
+// required of those that are there.
+var topicConfig = [][2]string{
+	{"cleanup.policy", "delete"}, // with no retention to delete by; compact would drop records
+	{"retention.ms", "-1"},
+	{"retention.bytes", "-1"},
+}
+
+// logFormat is the version of the rules by which a log is read.
+const logFormat = 1
+
+// openTopics finds or makes the topics, sets the layout, and answers with the
+// longest batch they take.
+func (l *Log) openTopics(ctx context.Context, o Options) (limit int, err error) {
+	names := make([]string, 0, len(events.Topics))
+	for _, t := range events.Topics {
+		names = append(names, l.topic(t))
+	}
+	found, err := l.countPartitions(ctx, names)
+	if err != nil {
+		return 0, fmt.Errorf("%w: Kafka at %s: %w", events.ErrUnavailable, strings.Join(l.conn.brokers, ","), err)
+	}
+	if len(found) < len(names) {
+		if err := l.createTopics(ctx, o, found); err != nil {
+			return 0, err
+		}
+		if found, err = l.awaitTopics(ctx, names); err != nil {
+			return 0, err
+		}
+	}
+	l.layout = events.Layout{
+		Conversations: int32(found[l.topic(events.Conversations)]),
+		Users:         int32(found[l.topic(events.Users)]),
+	}
+	return l.checkConfigs(ctx, names)
+}
+
+// countPartitions answers with the topics that are there and have leaders for
+// all partitions.
+func (l *Log) countPartitions(ctx context.Context, names []string) (map[string]int, error) {
+	res, err := l.conn.client.Metadata(ctx, &kafka.MetadataRequest{Topics: names})
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]int{}
+	for _, t := range res.Topics {
+		switch {
+		case errors.Is(t.Error, kafka.UnknownTopicOrPartition):
+			continue
+		case t.Error != nil:
+			return nil, fmt.Errorf("topic %s: %w", t.Name, t.Error)
+		}
+		found[t.Name] = len(t.Partitions)
+		for _, p := range t.Partitions {
+			if p.Error != nil {
+				return nil, fmt.Errorf("topic %s, partition %d: %w", t.Name, p.ID, p.Error)
+			}
+		}
+	}
+	return found, nil
+}
+
+func (l *Log) createTopics(ctx context.Context, o Options, found map[string]int) error {
+	var topics []kafka.TopicConfig
+	for _, t := range events.Topics {
+		if _, there := found[l.topic(t)]; there {
+			continue
+		}
+		topics = append(topics, l.topicConfig(l.topic(t), int(o.Layout.Count(t)), o.Replication))
+	}
+	if err := l.create(ctx, topics); err != nil {
+		return err
+	}
+	return nil
+}
+
+func (l *Log) topicConfig(name string, partitions, replication int) kafka.TopicConfig {
+	c := kafka.TopicConfig{Topic: name, NumPartitions: partitions, ReplicationFactor: -1}
+	if replication > 0 {
+		c.ReplicationFactor = replication
+	}
+	if replication >= 3 { // an acknowledged record is on two brokers at least
+		c.ConfigEntries = append(c.ConfigEntries, kafka.ConfigEntry{ConfigName: "min.insync.replicas", ConfigValue: "2"})
+	}
+	for _, kv := range topicConfig {
+		c.ConfigEntries = append(c.ConfigEntries, kafka.ConfigEntry{ConfigName: kv[0], ConfigValue: kv[1]})
+	}
+	return c
+}
+
+func (l *Log) create(ctx context.Context, topics []kafka.TopicConfig) error {
+	res, err := l.conn.client.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: topics})
+	if err != nil {
+		return fmt.Errorf("making topics: %w", err)
+	}
+	for name, err := range res.Errors {
+		if err != nil && !errors.Is(err, kafka.TopicAlreadyExists) { // another node was quicker
+			return fmt.Errorf("making topic %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// awaitTopics waits until all partitions of new topics have leaders.
+func (l *Log) awaitTopics(ctx context.Context, names []string) (map[string]int, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.conn.timeout*3)
+	defer cancel()
+	for {
+		found, err := l.countPartitions(ctx, names)
+		if err == nil && len(found) == len(names) {
+			return found, nil
+		}
+		if sleep(ctx, 50*time.Millisecond) != nil {
+			return nil, fmt.Errorf("%w: the topics %s have no leaders: %v", events.ErrUnavailable, strings.Join(names, ", "), err)
+		}
+	}
+}
+
+// checkConfigs refuses topics that would forget.
+func (l *Log) checkConfigs(ctx context.Context, names []string) (limit int, err error) {
+	req := &kafka.DescribeConfigsRequest{}
+	keys := []string{"max.message.bytes"}
+	for _, kv := range topicConfig {
+		keys = append(keys, kv[0])
+	}
+	for _, name := range names {
+		req.Resources = append(req.Resources, kafka.DescribeConfigRequestResource{
+			ResourceType: kafka.ResourceTypeTopic, ResourceName: name, ConfigNames: keys,
+		})
+	}
+	res, err := l.conn.client.DescribeConfigs(ctx, req)
+	if err != nil {
+		return 0, fmt.Errorf("%w: asking for the topics' settings: %w", events.ErrUnavailable, err)
+	}
+	limit = 1 << 30
+	for _, r := range res.Resources {
+		if r.Error != nil {
+			return 0, fmt.Errorf("topic %s: %w", r.ResourceName, r.Error)
+		}
+		have := map[string]string{}
+		for _, e := range r.ConfigEntries {
+			have[e.ConfigName] = e.ConfigValue
+		}
+		if n, err := strconv.Atoi(have["max.message.bytes"]); err == nil && n > 0 {
+			limit = min(limit, n)
+		}
+		var wrong, repair []string
+		for _, kv := range topicConfig {
+			if have[kv[0]] != kv[1] {
+				wrong = append(wrong, kv[0]+"="+have[kv[0]])
+			}
+			repair = append(repair, kv[0]+"="+kv[1])
+		}
+		if wrong != nil {
+			return 0, &TopicError{
+				Topic:  r.ResourceName,
+				Reason: "it would forget records: " + strings.Join(wrong, ", "),
+				Repair: fmt.Sprintf("kafka-configs.sh --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config %s",
+					l.conn.brokers[0], r.ResourceName, strings.Join(repair, ",")),
+			}
+		}
+	}
+	return limit, nil
+}
+
+// TopicError says why a topic can't be the log, and what to do about it.
+type TopicError struct {
+	Topic  string
+	Reason string
+	Repair string // a command, or what else helps
+}
+
+func (e *TopicError) Error() string {
+	return fmt.Sprintf("topic %s is refused: %s. To repair it: %s", e.Topic, e.Reason, e.Repair)
+}
+
+// openLog makes sure that every partition begins with the same log.opened. The
+// first partition decides which, so that two nodes that start at once agree.
+func (l *Log) openLog(ctx context.Context) (id string, err error) {
+	fresh := rand.Text()
+	for i, p := range l.layout.Partitions() {
+		if i > 0 {
+			fresh = id
+		}
+		opened, err := l.openPartition(ctx, p, fresh)
+		if err != nil {
+			return "", err
+		}
+		if i == 0 {
+			id = opened.LogID
+		}
+		if err := l.checkOpened(p, id, opened); err != nil {
+			return "", err
+		}
+	}
+	return id, nil
+}
+
+func (l *Log) checkOpened(p events.Partition, id string, opened events.LogOpened) error {
+	switch count := l.layout.Count(p.Topic); {
+	case opened.Format > logFormat:
+		return &TopicError{l.topic(p.Topic), fmt.Sprintf("its format is %d, this lishi reads up to %d", opened.Format, logFormat), "use the newer lishi"}
+	case opened.LogID != id:
+		return &TopicError{l.topic(p.Topic), fmt.Sprintf("%s belongs to log %s, the others to %s", p, opened.LogID, id),
+			"give each log a topic prefix of its own"}
+	case opened.Partitions != count:
+		return &TopicError{l.topic(p.Topic), fmt.Sprintf("it has %d partitions but was made with %d, so streams would be looked for in the wrong ones", count, opened.Partitions),
+			fmt.Sprintf("copy the log to topics with %d partitions under another prefix", opened.Partitions)}
+	}
+	return nil
+}
+
+// openPartition reads the first record, and writes it if there is none.
+func (l *Log) openPartition(ctx context.Context, p events.Partition, id string) (events.LogOpened, error) {
+	var none events.LogOpened
+	for attempt := 0; ; attempt++ {
+		rs, err := l.readOnce(ctx, p, 0, 1, 10*time.Millisecond)
+		if err == nil && len(rs) == 0 && attempt == 0 {
+			err = l.appendOpened(ctx, p, id)
+		}
+		switch {
+		case errors.Is(err, events.ErrDamaged), ctx.Err() != nil:
+			return none, err
+		case err == nil && len(rs) > 0:
+			opened, ok := rs[0].Body.(events.LogOpened)
+			if !ok {
+				return none, &TopicError{l.topic(p.Topic), fmt.Sprintf("%s does not begin with log.opened: something else uses the topic", p),
+					"give the log a topic prefix of its own"}
+			}
+			return opened, nil
+		case err != nil && attempt > 5:
+			return none, fmt.Errorf("%w: opening %s: %w", events.ErrUnavailable, p, err)
+		case err != nil:
+			if err := sleep(ctx, backoff(attempt)); err != nil {
+				return none, err
+			}
+		case attempt > 100:
+			return none, fmt.Errorf("%w: %s shows no first record", events.ErrUnavailable, p)
+		}
+	}
+}
+
+func (l *Log) appendOpened(ctx context.Context, p events.Partition, id string) error {
+	_, err := l.appendTo(ctx, p, events.Event{
+		ID:     events.NewID(id, "", p.String()),
+		Stream: events.SystemStream(),
+		Time:   time.Now().UTC(),
+		Body:   events.LogOpened{LogID: id, Partitions: l.layout.Count(p.Topic), Format: logFormat},
+	})
+	return err
+}
