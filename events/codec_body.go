@@ -3,28 +3,37 @@ package events
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"reflect"
 )
 
-// encodeBody writes the JSON value. HTML escaping is off: a log is read by
+// appendBody writes the JSON value. HTML escaping is off: a log is read by
 // people, and '<' is no danger in it.
-func encodeBody(b Body) ([]byte, error) {
-	if !validText(reflect.ValueOf(b)) {
-		return nil, fmt.Errorf("events: %s holds text that is not UTF-8", b.Type())
+func appendBody(dst []byte, b Body) ([]byte, error) {
+	if m, ok := b.(MessageSent); ok {
+		return appendMessageSent(dst, &m)
 	}
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
+	if !validText(reflect.ValueOf(b)) {
+		return nil, errNotUTF8
+	}
+	buf := bytes.NewBuffer(dst)
+	enc := json.NewEncoder(buf)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(b); err != nil {
-		return nil, fmt.Errorf("events: %s: %w", b.Type(), err)
+		return nil, err
 	}
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
 }
 
+// decodeBody reads a JSON value, which is UTF-8.
 func decodeBody(k *kind, value []byte) (Body, error) {
 	if len(value) == 0 || value[0] != '{' {
-		return nil, fmt.Errorf("value is not a JSON object")
+		return nil, errors.New("value is not a JSON object")
+	}
+	if k.body == messageSent {
+		if m, ok := parseMessageSent(value); ok {
+			return m, nil
+		}
 	}
 	p := reflect.New(k.body)
 	if err := json.Unmarshal(value, p.Interface()); err != nil {
@@ -32,3 +41,5 @@ func decodeBody(k *kind, value []byte) (Body, error) {
 	}
 	return p.Elem().Interface().(Body), nil
 }
+
+var messageSent = reflect.TypeFor[MessageSent]()

@@ -50,13 +50,36 @@ func ParseID(s string) (ID, error) {
 	if s == "" {
 		return id, nil
 	}
-	if len(s) != 32 {
-		return ID{}, fmt.Errorf("not an id: %q", clip(s))
-	}
-	if _, err := hex.Decode(id[:], []byte(s)); err != nil || id.String() != s {
+	id, ok := parseHex(s)
+	if !ok || id.IsZero() { // the zero ID is written as nothing
 		return ID{}, fmt.Errorf("not an id: %q", clip(s))
 	}
 	return id, nil
+}
+
+// parseHex reads 16 bytes from lower-case hexadecimal digits, and nothing else.
+func parseHex[T string | []byte](s T) (out [16]byte, ok bool) {
+	if len(s) != 32 {
+		return out, false
+	}
+	for i := range out {
+		hi, lo := nibble(s[2*i]), nibble(s[2*i+1])
+		if hi|lo > 15 {
+			return [16]byte{}, false
+		}
+		out[i] = hi<<4 | lo
+	}
+	return out, true
+}
+
+func nibble(c byte) byte {
+	switch {
+	case c-'0' <= 9:
+		return c - '0'
+	case c-'a' <= 5:
+		return c - 'a' + 10
+	}
+	return 0xFF
 }
 
 // MarshalText writes the id in hexadecimal.

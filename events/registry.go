@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"reflect"
 	"sort"
+	"strconv"
+	"strings"
 )
 
 var errRole = errors.New("not a role")
@@ -19,7 +21,19 @@ type kind struct {
 	body     reflect.Type
 	// upcasters[i] turns the JSON of version i+1 into version i+2; pure, applied
 	// once, when a record is decoded.
-	upcasters []func(json.RawMessage) (json.RawMessage, error)
+	upcasters []upcaster
+	written   string // the type as it is written now: "lishi.message.sent.v1"
+	streams   string // the kinds of stream it lives in
+}
+
+type upcaster = func(json.RawMessage) (json.RawMessage, error)
+
+// livesIn tells whether an event of this type may stand in a stream of a kind.
+func (k *kind) livesIn(s Kind) bool { return strings.IndexByte(k.streams, byte(s)) >= 0 }
+
+// streamKinds says in which kinds of stream the events of a family live.
+var streamKinds = map[string]string{
+	"log": "l", "message": "pg", "friend": "p", "group": "g", "user": "u", "conversation": "u",
 }
 
 // The registry: a new event type is one line here and one struct in types.go.
@@ -52,12 +66,16 @@ var registry = index(
 	row[ConversationRead](1, ByMark),
 )
 
-func row[B Body](version int, o Ordering, up ...func(json.RawMessage) (json.RawMessage, error)) kind {
+func row[B Body](version int, o Ordering, up ...upcaster) kind {
 	var b B
 	if len(up) != version-1 {
 		panic(fmt.Sprintf("events: %s has version %d and %d upcasters", b.Type(), version, len(up)))
 	}
-	return kind{name: b.Type(), version: version, ordering: o, body: reflect.TypeFor[B](), upcasters: up}
+	family, _, _ := strings.Cut(b.Type(), ".")
+	return kind{
+		name: b.Type(), version: version, ordering: o, body: reflect.TypeFor[B](), upcasters: up,
+		written: typePrefix + b.Type() + ".v" + strconv.Itoa(version), streams: streamKinds[family],
+	}
 }
 
 func index(rows ...kind) map[string]*kind {
@@ -66,6 +84,47 @@ func index(rows ...kind) map[string]*kind {
 		m[rows[i].name] = &rows[i]
 	}
 	return m
+}
+
+// versioned is a type in one of its versions, as ce_type says it.
+type versioned struct {
+	*kind
+	version int
+}
+
+var byWritten = func() map[string]versioned {
+	m := map[string]versioned{}
+	for _, k := range registry {
+		for v := 1; v <= k.version; v++ {
+			m[typePrefix+k.name+".v"+strconv.Itoa(v)] = versioned{k, v}
+		}
+	}
+	return m
+}()
+
+// written finds the type and version that a record says it is.
+func written(typ []byte) (*kind, int, error) {
+	if v, ok := byWritten[string(typ)]; ok {
+		return v.kind, v.version, nil
+	}
+	name, version, ok := cutLast(strings.TrimPrefix(string(typ), typePrefix), ".v")
+	k := registry[name]
+	switch n, err := strconv.Atoi(version); {
+	case !ok:
+		return nil, 0, errors.New("type has no version")
+	case k == nil:
+		return nil, 0, errors.New("unknown event type; a newer lishi may have written it")
+	case err == nil && n > k.version && strconv.Itoa(n) == version:
+		return nil, 0, fmt.Errorf("version %d is newer than this program's %d; a newer lishi wrote it", n, k.version)
+	}
+	return nil, 0, errors.New("not a version")
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
 }
 
 // Types lists the names of all event types, sorted.

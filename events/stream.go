@@ -105,11 +105,22 @@ var unescaper = strings.NewReplacer("%25", "%", "%7C", "|")
 func (s Stream) Key() string {
 	switch s.Kind {
 	case Pair:
-		return "p|" + escaper.Replace(s.ID) + "|" + escaper.Replace(s.Peer)
+		return "p|" + escape(s.ID) + "|" + escape(s.Peer)
+	case Group:
+		return "g|" + escape(s.ID)
+	case User:
+		return "u|" + escape(s.ID)
 	case System:
 		return "l"
 	}
-	return string(rune(s.Kind)) + "|" + escaper.Replace(s.ID)
+	return string(rune(s.Kind)) + "|" + escape(s.ID)
+}
+
+func escape(id string) string {
+	if strings.ContainsAny(id, "%|") {
+		return escaper.Replace(id)
+	}
+	return id
 }
 
 func (s Stream) String() string { return s.Key() }
@@ -119,22 +130,31 @@ var errKey = errors.New("events: not a stream key")
 // ParseKey reads what Key wrote, and nothing else: ParseKey(s.Key()) == s, and
 // every accepted key is canonical.
 func ParseKey(key string) (Stream, error) {
-	var s Stream
-	parts := strings.Split(key, "|")
-	switch {
-	case key == "l":
+	if key == "l" {
 		return SystemStream(), nil
-	case len(parts) == 3 && parts[0] == "p":
-		s = Stream{Kind: Pair, ID: unescaper.Replace(parts[1]), Peer: unescaper.Replace(parts[2])}
-	case len(parts) == 2 && parts[0] == "g":
-		s = GroupStream(unescaper.Replace(parts[1]))
-	case len(parts) == 2 && parts[0] == "u":
-		s = UserStream(unescaper.Replace(parts[1]))
-	default:
-		return s, fmt.Errorf("%w: %q", errKey, key)
 	}
-	if s.ID == "" || s.Key() != key || (s.Kind == Pair && s.ID > s.Peer) {
-		return Stream{}, fmt.Errorf("%w: %q", errKey, key)
+	bad := func() (Stream, error) { return Stream{}, fmt.Errorf("%w: %q", errKey, clip(key)) }
+	if len(key) < 3 || key[1] != '|' {
+		return bad()
+	}
+	s := Stream{Kind: Kind(key[0]), ID: key[2:]}
+	switch bar := strings.IndexByte(s.ID, '|'); {
+	case s.Kind == Pair && bar > 0:
+		s.ID, s.Peer = s.ID[:bar], s.ID[bar+1:]
+	case s.Kind == Pair || s.Kind != Group && s.Kind != User:
+		return bad()
+	}
+	if strings.Contains(s.Peer, "|") || s.Kind != Pair && strings.Contains(s.ID, "|") {
+		return bad()
+	}
+	if strings.Contains(key, "%") {
+		s.ID, s.Peer = unescaper.Replace(s.ID), unescaper.Replace(s.Peer)
+		if s.Key() != key {
+			return bad()
+		}
+	}
+	if s.Kind == Pair && (s.Peer == "" || s.ID > s.Peer) {
+		return bad()
 	}
 	return s, nil
 }

@@ -31,14 +31,16 @@ type MessageSent struct {
 
 // MessageEdited gives a message a new text; every version stays in the log.
 type MessageEdited struct {
-	Message Position `json:"message"`
-	Content Content  `json:"content"`
+	Message   Position `json:"message"`
+	Content   Content  `json:"content"`
+	Strangers bool     `json:"strangersAllowed,omitempty"` // as in MessageSent
 }
 
 // MessageRecalled takes a message back. Sender is who had sent it.
 type MessageRecalled struct {
-	Message Position `json:"message"`
-	Sender  string   `json:"sender"`
+	Message   Position `json:"message"`
+	Sender    string   `json:"sender"`
+	Strangers bool     `json:"strangersAllowed,omitempty"` // as in MessageSent
 }
 
 // FriendApplied asks the pair's other user for friendship. The application's id

@@ -111,6 +111,10 @@ func strangersAllowed(b events.Body) bool {
 	switch b := b.(type) {
 	case events.MessageSent:
 		return b.Strangers
+	case events.MessageEdited:
+		return b.Strangers
+	case events.MessageRecalled:
+		return b.Strangers
 	}
 	return false
 }
