@@ -78,7 +78,6 @@ func Open(ctx context.Context, o Options) (_ *Broker, err error) {
 		return nil, err
 	}
 	b := &Broker{dir: d, sync: newSyncer(d, o.fsync), log: o.Logger, password: rand.Text(), stop: make(chan struct{})}
-	go b.sync.run()
 	defer func() {
 		if err != nil {
 			if b.cluster != nil {

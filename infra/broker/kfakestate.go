@@ -25,12 +25,11 @@ import (
 
 const indexEntry = 15
 
-// appendIndex adds a batch's index entry: version, checksum, epoch, the greatest
-// timestamp so far, flags (no transaction).
-func appendIndex(index []byte, epoch int32, maxTimestamp int64) []byte {
+// appendIndex adds a batch's index entry: version, checksum, epoch (0), the
+// greatest timestamp so far, flags (no transaction).
+func appendIndex(index []byte, maxTimestamp int64) []byte {
 	var e [indexEntry]byte
 	e[0] = 1
-	binary.LittleEndian.PutUint32(e[2:], uint32(epoch))
 	binary.LittleEndian.PutUint64(e[6:], uint64(maxTimestamp))
 	e[1] = byte(crc32.Checksum(e[2:], castagnoli))
 	return append(index, e[:]...)
@@ -53,17 +52,14 @@ type snapshot struct {
 	HighWatermark    int64             `json:"high_watermark"`
 	LastStableOffset int64             `json:"last_stable_offset"`
 	LogStartOffset   int64             `json:"log_start_offset"`
-	Epoch            int32             `json:"epoch"`
 	MaxTimestamp     int64             `json:"max_timestamp"`
 	CreatedAt        time.Time         `json:"created_at"`
 	Segments         []snapshotSegment `json:"segments"`
 }
 
 type snapshotSegment struct {
-	Base     int64 `json:"base_offset"`
-	Size     int64 `json:"size"`
-	MinEpoch int32 `json:"min_epoch,omitempty"`
-	MaxEpoch int32 `json:"max_epoch,omitempty"`
+	Base int64 `json:"base_offset"`
+	Size int64 `json:"size"`
 }
 
 func (p *partition) writeSnapshot() error {
@@ -78,10 +74,7 @@ func (p *partition) writeSnapshot() error {
 		CreatedAt:        time.Now(),
 	}
 	for _, seg := range p.segments {
-		s.Segments = append(s.Segments, snapshotSegment{seg.base, seg.size, seg.minEpoch, seg.maxEpoch})
-		if seg.size > 0 {
-			s.Epoch = seg.maxEpoch
-		}
+		s.Segments = append(s.Segments, snapshotSegment{seg.base, seg.size})
 	}
 	raw, err := json.Marshal(s)
 	if err != nil {

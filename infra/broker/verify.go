@@ -31,9 +31,8 @@ func (d *Damage) Error() string {
 
 // segment is one verified segment file.
 type segment struct {
-	base               int64
-	size               int64
-	minEpoch, maxEpoch int32
+	base int64
+	size int64
 }
 
 // partition is one partition as found on disk.
@@ -124,14 +123,10 @@ func (p *partition) verifySegment(base int64, last bool, recorded int64, aside s
 			if reason != "" {
 				return &Damage{path, seg.size, p.end, reason}
 			}
-			if seg.size == 0 {
-				seg.minEpoch = bt.epoch
-			}
-			seg.maxEpoch = bt.epoch
 			seg.size += int64(bt.size)
 			p.end = bt.end()
 			p.maxTimestamp = max(p.maxTimestamp, bt.maxTimestamp)
-			index = appendIndex(index, bt.epoch, p.maxTimestamp)
+			index = appendIndex(index, p.maxTimestamp)
 			used += bt.size
 		}
 		have = copy(*buf, rest[used:])
