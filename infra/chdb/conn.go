@@ -1,0 +1,177 @@
+package chdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"unsafe"
+)
+
+// conn is one connection to the engine: a session that runs one statement at a
+// time. It is for one goroutine at a time.
+type conn struct {
+	lib     *library
+	handle  *uintptr
+	session Session
+	spoiled bool // its state is not the session's any more; it must not be used again
+}
+
+func (e *Engine) connect(s Session) (*conn, error) {
+	handle := e.lib.open(e.args...)
+	if handle == nil {
+		return nil, fmt.Errorf("the ClickHouse engine would not open with %s (its own words, if it had any, are on stderr)", strings.Join(e.args, " "))
+	}
+	c := &conn{lib: e.lib, handle: handle}
+	if err := c.apply(s); err != nil {
+		c.close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *conn) close() {
+	c.lib.closeConn(c.handle)
+	c.handle = nil
+}
+
+// query runs the tagged statement; plain is the same without tag.
+func (c *conn) query(sql, plain, format string, params []Param, each func([]byte) error) error {
+	if selects(plain) {
+		if err := c.stream(sql, format, params, each); !errors.Is(err, errNotStreamable) {
+			return err
+		}
+	}
+	return c.execute(sql, format, params, each)
+}
+
+// execute runs a statement whose answer the engine makes whole.
+func (c *conn) execute(sql, format string, params []Param, each func([]byte) error) error {
+	if c.changesSession(sql) {
+		c.spoiled = true
+	}
+	result := call(c.lib.queryWithParams, *c.handle, sql, format, params)
+	defer c.lib.destroyQueryResult(result)
+	if text := c.lib.resultError(result); text != "" {
+		return parseError(text)
+	}
+	if bytes := c.lib.bytes(result); len(bytes) > 0 {
+		return each(bytes)
+	}
+	return nil
+}
+
+// changesSession tells if a statement leaves the connection changed: SET, USE
+// and their like, and what the engine cannot classify.
+func (c *conn) changesSession(sql string) bool {
+	a := analysis{size: uint32(unsafe.Sizeof(analysis{}))}
+	state := c.lib.classifyQuery(*c.handle, unsafe.StringData(sql), uintptr(len(sql)), nil, 0, &a)
+	runtime.KeepAlive(sql)
+	return state != 0 || a.class >= classControl
+}
+
+// errNotStreamable: the library streams SELECTs only; nothing was run.
+var errNotStreamable = errors.New("not a statement that streams")
+
+// stream runs a SELECT and passes its answer on block by block.
+func (c *conn) stream(sql, format string, params []Param, each func([]byte) error) error {
+	stream := call(c.lib.streamQueryWithParams, *c.handle, sql, format, params)
+	defer c.lib.destroyQueryResult(stream)
+	if text := c.lib.resultError(stream); text != "" {
+		if strings.Contains(text, "Streaming query is not supported") {
+			return errNotStreamable
+		}
+		return parseError(text)
+	}
+	for {
+		done, err := c.fetch(stream, each)
+		if done {
+			return err
+		}
+		if err != nil {
+			// Destroying a stream that has not ended waits for ever.
+			c.lib.streamCancelQuery(*c.handle, stream)
+			c.spoiled = true
+			return err
+		}
+	}
+}
+
+// fetch passes on one block of a stream. After done, the stream has ended.
+func (c *conn) fetch(stream uintptr, each func([]byte) error) (done bool, err error) {
+	result := c.lib.streamFetchResult(*c.handle, stream)
+	defer c.lib.destroyQueryResult(result)
+	if text := c.lib.resultError(result); text != "" {
+		return true, parseError(text)
+	}
+	bytes := c.lib.bytes(result)
+	if len(bytes) == 0 {
+		return true, nil
+	}
+	return false, each(bytes)
+}
+
+// insert runs an INSERT and feeds it data. The engine commits only at the end,
+// so an early return inserts nothing.
+func (c *conn) insert(ctx context.Context, sql, format string, params []Param, data io.Reader) error {
+	insert := call(c.lib.streamInsertWithParams, *c.handle, sql, format, params)
+	defer c.lib.destroyInsertStream(insert) // cancels first if it has not ended
+	if text := c.lib.streamInsertError(insert); text != "" {
+		return parseError(text)
+	}
+	buffer := make([]byte, 256<<10)
+	for {
+		n, err := data.Read(buffer)
+		if n > 0 && c.lib.streamAppend(insert, &buffer[0], uintptr(n)) != 0 {
+			c.spoiled = true
+			return parseError(c.lib.streamInsertError(insert))
+		}
+		if err == nil {
+			err = ctx.Err()
+		}
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			c.lib.streamCancelInsert(insert)
+			c.spoiled = true
+			return fmt.Errorf("reading the rows to insert: %w", err)
+		}
+	}
+	result := c.lib.streamDone(insert)
+	defer c.lib.destroyQueryResult(result)
+	if text := c.lib.resultError(result); text != "" {
+		c.spoiled = true
+		return parseError(text)
+	}
+	return nil
+}
+
+// selects tells if a statement begins like one that can stream.
+func selects(sql string) bool {
+	for {
+		sql = strings.TrimLeft(sql, " \t\r\n(")
+		switch {
+		case strings.HasPrefix(sql, "/*"):
+			_, rest, found := strings.Cut(sql, "*/")
+			if !found {
+				return false
+			}
+			sql = rest
+		case strings.HasPrefix(sql, "--"):
+			_, rest, found := strings.Cut(sql, "\n")
+			if !found {
+				return false
+			}
+			sql = rest
+		default:
+			word := sql
+			if end := strings.IndexAny(sql, " \t\r\n(/-"); end >= 0 {
+				word = sql[:end]
+			}
+			return strings.EqualFold(word, "SELECT") || strings.EqualFold(word, "WITH")
+		}
+	}
+}
