@@ -1,0 +1,378 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"lishi/events"
+	"lishi/events/ledger"
+)
+
+// Tail is what the handler needs of whoever reads the log.
+type Tail interface {
+	Book() *ledger.Book
+	// CatchUp returns once everything is folded that was in the partition when
+	// the call began.
+	CatchUp(context.Context, events.Partition) error
+}
+
+// Requests finds requests that are older than the ledger's memory of ids. Find
+// looks for the valid event with an id among the records of a partition up to an
+// offset; events.ErrUnavailable if it has not come that far.
+type Requests interface {
+	Find(ctx context.Context, p events.Partition, id events.ID, upTo int64) (events.Position, bool, error)
+}
+
+// Request is one command as it was sent.
+type Request struct {
+	URL         string
+	Command     Command
+	Actor       Actor
+	UniqueNo    string
+	Fingerprint events.Fingerprint // of url and command
+	Resend      bool               // the client may have sent this before, however long ago
+	Time        time.Time          // when it came; the time that is said in the event
+	Origin      any                // handed back by Settle: the connection that gets the answer
+}
+
+// Outcome is the answer to a request. Err is nil or a *Refusal. Of a success
+// that appended nothing, Event has no position.
+type Outcome struct {
+	Event events.Recorded
+	Err   error
+}
+
+// Options are the handler's limits; the zero value has the defaults.
+type Options struct {
+	Policy Policy
+	// Deadline is how long a command waits for the log (default 10 s).
+	Deadline time.Duration
+	// UnderWay is how many commands may be under way at once (default 65536);
+	// more are refused with unavailable.
+	UnderWay int
+	// Requests serves resends; nil refuses those it would be needed for.
+	Requests Requests
+}
+
+// Handler takes commands, appends the events they are decided to be, and answers
+// when the log has shown them. Relation commands of a stream go one after the
+// other. Messages do not wait for one another, only for the relation commands
+// before them. It is safe for concurrent use.
+//
+// Lock order: a partition of the tail, part.mu, the ledger's. done is called
+// without part.mu.
+type Handler struct {
+	log     events.AsyncLog
+	tail    Tail
+	book    *ledger.Book
+	options Options
+	parts   map[events.Topic][]*part
+
+	underWay atomic.Int64
+	closing  atomic.Bool
+	idle     chan struct{} // a signal that underWay fell to 0 while closing
+
+	ctx     context.Context
+	cancel  context.CancelFunc
+	workers sync.WaitGroup
+}
+
+// NewHandler makes a handler. The tail's delivery must hand every record to
+// Settle.
+func NewHandler(log events.AsyncLog, t Tail, o Options) *Handler {
+	if o.Deadline <= 0 {
+		o.Deadline = 10 * time.Second
+	}
+	if o.UnderWay <= 0 {
+		o.UnderWay = 65536
+	}
+	h := &Handler{
+		log: log, tail: t, book: t.Book(), options: o, parts: map[events.Topic][]*part{}, idle: make(chan struct{}, 1),
+	}
+	for _, p := range h.book.Layout().Partitions() {
+		h.parts[p.Topic] = append(h.parts[p.Topic], newPart(p, h.book.Ledger(p)))
+	}
+	h.ctx, h.cancel = context.WithCancel(context.Background())
+	h.workers.Go(h.watchDeadlines)
+	return h
+}
+
+// part is what one partition's commands share.
+func (h *Handler) part(p events.Partition) *part { return h.parts[p.Topic][p.Number] }
+
+func (h *Handler) partOf(s events.Stream) *part { return h.part(h.book.Layout().Partition(s)) }
+
+// Submit takes a command. It does not block on the log. Commands that one
+// goroutine submits to one stream are appended in the order of the calls. done is
+// called exactly once, on Submit's goroutine or another, and must not block; it
+// may be called before Submit returns.
+//
+// ctx is looked at once: when it has ended, nothing is sent. A command that was
+// sent is in the log's hands.
+func (h *Handler) Submit(ctx context.Context, r Request, done func(Outcome)) {
+	h.submit(ctx, r, events.ID{}, done)
+}
+
+func (h *Handler) submit(ctx context.Context, r Request, id events.ID, done func(Outcome)) {
+	p := h.newPending(r, id, done)
+	if err := h.enter(ctx); err != nil {
+		done(Outcome{Err: h.turnAway(p, err)})
+		return
+	}
+	if c, ok := r.Command.(About); ok {
+		position, err := c.About()
+		if err != nil {
+			h.reject(p, err)
+			return
+		}
+		h.workers.Go(func() { h.resolve(p, &position) })
+		return
+	}
+	stream, err := r.Command.Stream(&p.state, r.Actor)
+	if err != nil {
+		if refusal(err).rests() {
+			h.workers.Go(func() { h.resolve(p, nil) })
+			return
+		}
+		h.reject(p, err)
+		return
+	}
+	h.admit(p, stream)
+}
+
+// enter counts a command in, or says why not.
+func (h *Handler) enter(ctx context.Context) error {
+	n := h.underWay.Add(1)
+	var err error
+	switch {
+	case h.closing.Load():
+		err = errClosing
+	case n > int64(h.options.UnderWay):
+		err = errOverload
+	case ctx.Err() != nil:
+		err = ErrUnavailable.With("the request ended before it was sent; nothing happened")
+	}
+	if err != nil {
+		h.leave(1)
+	}
+	return err
+}
+
+func (h *Handler) leave(n int) {
+	if h.underWay.Add(int64(-n)) <= 0 && h.closing.Load() {
+		select {
+		case h.idle <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// turnAway is the answer to a command that was not taken: unavailable, unless
+// the same request came before and its fate is not known.
+func (h *Handler) turnAway(p *pending, err error) error {
+	stream, e := p.request.Command.Stream(&p.state, p.request.Actor)
+	if e != nil {
+		return err
+	}
+	h.name(p, stream)
+	p.part.mu.Lock()
+	defer p.part.mu.Unlock()
+	if p.part.commands[p.id] != nil {
+		return ErrUnknown
+	}
+	return err
+}
+
+// reject answers a command that never came as far as a stream.
+func (h *Handler) reject(p *pending, err error) {
+	h.tell(p, p.waiters, Outcome{Err: refusal(err)})
+}
+
+// name gives a command its stream and id.
+func (h *Handler) name(p *pending, stream events.Stream) {
+	r := &p.request
+	p.stream, p.part = stream, h.partOf(stream)
+	p.state.stream, p.state.own = stream, p.part.ledger.Relations()
+	if !p.id.IsZero() {
+		return
+	}
+	scope := stream
+	if c, ok := r.Command.(Scoped); ok {
+		scope = c.Scope(stream, r.Actor)
+	}
+	p.id = events.NewID(scope.Key(), r.Actor.ID, r.UniqueNo)
+	p.other = h.otherPlace(p, scope)
+}
+
+// otherPlace is where else an id of this scope can be: a conversation's in the
+// actor's read marks or in the conversation; the actor's own in the actor's
+// stream or in the group that it made.
+func (h *Handler) otherPlace(p *pending, scope events.Stream) *part {
+	other := events.UserStream(p.request.Actor.ID)
+	switch {
+	case scope != p.stream:
+		other = scope
+	case scope.Kind == events.User:
+		other = events.GroupStream(p.id.String())
+	}
+	if part := h.partOf(other); part != p.part {
+		return part
+	}
+	return nil
+}
+
+// admit joins the command to the same one under way, puts it behind those it
+// must wait for, or decides it here and now.
+func (h *Handler) admit(p *pending, stream events.Stream) {
+	h.name(p, stream)
+	part := p.part
+	part.mu.Lock()
+	if old := part.commands[p.id]; old != nil {
+		switch {
+		case old.answered: // unknown: it may be in the log; this one tries again
+			p.doubt = true
+			part.forget(old)
+		case old.request.Fingerprint != p.request.Fingerprint:
+			part.mu.Unlock()
+			h.reject(p, errReused)
+			return
+		default:
+			old.waiters = append(old.waiters, p.waiters...)
+			part.mu.Unlock()
+			return
+		}
+	}
+	if h.ctx.Err() != nil {
+		part.mu.Unlock()
+		h.reject(p, errClosing)
+		return
+	}
+	part.enter(p)
+	_, busy := part.queues[stream]
+	if busy || p.ordering == events.ByRevision {
+		h.enqueue(p)
+		part.mu.Unlock()
+		return
+	}
+	part.mu.Unlock()
+	switch h.attempt(p, false) {
+	case refused, blocking:
+		part.mu.Lock()
+		h.enqueue(p)
+		part.mu.Unlock()
+	case repeated:
+		h.workers.Go(func() { h.repeat(p) })
+	}
+}
+
+// Settle takes every record with its verdict, in offset order per partition. It
+// answers the commands that waited for it and returns their origins. Without
+// waiting commands in the partition it costs one atomic load.
+func (h *Handler) Settle(r events.Recorded, v ledger.Verdict) (origins []any) {
+	part := h.part(r.Position.Partition)
+	if part.size.Load() == 0 {
+		return nil
+	}
+	part.mu.Lock()
+	p := part.commands[r.ID]
+	if p == nil {
+		part.mu.Unlock()
+		return nil
+	}
+	if p.answered { // with unknown; now the log has spoken
+		if v != ledger.Late && v != ledger.Stale {
+			part.forget(p)
+		}
+		part.mu.Unlock()
+		return nil
+	}
+	o, final := h.read(p, &r, v)
+	if !final {
+		part.mu.Unlock()
+		return nil
+	}
+	waiters := part.answer(p)
+	part.mu.Unlock()
+	if o.Err == nil {
+		for i := range waiters {
+			p.origins = append(p.origins, waiters[i].origin)
+		}
+	}
+	h.tell(p, waiters, o)
+	return p.origins
+}
+
+// read is what a record with the command's id means for it. It needs part.mu.
+func (h *Handler) read(p *pending, r *events.Recorded, v ledger.Verdict) (o Outcome, final bool) {
+	same := r.Fingerprint == p.request.Fingerprint
+	switch {
+	case v == ledger.Late || v == ledger.Repeat:
+		if p.ordering == events.ByBasis && p.outstanding && (v == ledger.Repeat || r.Basis == p.basis) {
+			h.again(p)
+		}
+	case p.ordering == events.ByRevision && v.Void():
+		if p.outstanding && r.Revision == p.revision && r.Prev == p.prev {
+			h.again(p)
+		}
+	case !same && p.ordering == events.ByBasis:
+		return Outcome{Err: errReused}, true
+	case !same: // the own record comes later, and is judged by itself
+	case v == ledger.NotGreater:
+		return Outcome{Event: unmoved(r.Event)}, true
+	case v.Void():
+		return Outcome{Err: refusalOf(v)}, true
+	default:
+		return Outcome{Event: *r}, true
+	}
+	return Outcome{}, false
+}
+
+// unmoved is the success of a command that found nothing to do.
+func unmoved(e events.Event) events.Recorded { return events.Recorded{Event: e} }
+
+// again has a command decided once more, because its record did not count.
+func (h *Handler) again(p *pending) {
+	p.outstanding = false
+	p.tries++
+	if p.wake != nil {
+		p.signal()
+		return
+	}
+	h.enqueue(p)
+}
+
+// Close takes no more commands, waits for those under way as long as ctx lasts,
+// and then answers what is left: unknown, or unavailable where nothing was sent.
+func (h *Handler) Close(ctx context.Context) error {
+	h.closing.Store(true)
+	var err error
+	for err == nil && h.underWay.Load() > 0 {
+		select {
+		case <-h.idle:
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+	}
+	h.cancel()
+	h.expire(time.Time{})
+	for h.underWay.Load() > 0 { // those who just learn of it
+		<-h.idle
+	}
+	h.workers.Wait()
+	return err
+}
+
+// refusal is the refusal in an error of a decider or of the log.
+func refusal(err error) *Refusal {
+	var r *Refusal
+	switch {
+	case errors.As(err, &r):
+		return r
+	case errors.Is(err, events.ErrUnknown):
+		return ErrUnknown
+	}
+	return ErrUnavailable.With(err.Error())
+}

@@ -1,0 +1,334 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"lishi/events"
+	"lishi/events/ledger"
+)
+
+// A step is what one attempt at a command came to.
+type step int
+
+const (
+	sent     step = iota // the log has it
+	answered             // nothing is left to do
+	refused              // on this state: pending.why
+	repeated             // the log had it before: pending.found
+	blocking             // it must ask Requests, which blocks
+)
+
+// attempts is how often a command is decided again when others were faster.
+const attempts = 16
+
+// attempt decides the command once on what is folded, and sends the event. What
+// the event says it was decided on (revision and prev, or basis) is read before
+// the ledger is asked for the id, and that before the state: if either was
+// outdated, the ledger finds the event stale or late.
+func (h *Handler) attempt(p *pending, mayBlock bool) step {
+	r := &p.request
+	basis := p.part.ledger.Folded()
+	revision, prev := p.state.own.Head(p.stream)
+	if h.known(p) {
+		return repeated
+	}
+	if r.Resend && basis+1 > ledger.W {
+		if !mayBlock {
+			return blocking
+		}
+		if found, err := h.ask(p, basis-ledger.W); err != nil {
+			h.answer(p, Outcome{Err: err})
+			return answered
+		} else if found {
+			return repeated
+		}
+	}
+	p.rests.reset()
+	body, name, err := h.decide(p)
+	if err != nil {
+		if p.why = refusal(err); p.why.rests() {
+			return refused
+		}
+		h.answer(p, Outcome{Err: p.why})
+		return answered
+	}
+	e := events.Event{
+		ID: p.id, Stream: p.stream, Actor: r.Actor.ID, ActorName: name, Request: r.UniqueNo,
+		Fingerprint: r.Fingerprint, Time: r.Time, Body: body,
+	}
+	if body == nil {
+		h.answer(p, Outcome{Event: unmoved(e)})
+		return answered
+	}
+	switch p.ordering {
+	case events.ByRevision:
+		e.Revision, e.Prev = revision+1, prev
+	case events.ByBasis:
+		e.Basis = basis
+	}
+	part := p.part
+	part.mu.Lock()
+	if p.answered {
+		part.mu.Unlock()
+		return answered
+	}
+	p.outstanding, p.revision, p.prev, p.basis = true, e.Revision, e.Prev, e.Basis
+	part.mu.Unlock()
+	h.log.AppendAsync(e, p.appended(h))
+	return sent
+}
+
+// decide asks the command, for an actor who exists.
+func (h *Handler) decide(p *pending) (events.Body, string, error) {
+	a := p.request.Actor
+	name := a.Name
+	if _, ok := p.request.Command.(register); !ok {
+		u, known := p.state.User(a.ID)
+		if !known {
+			return nil, "", ErrNotFound.With("you are not registered")
+		}
+		name = u.NickName
+	}
+	body, err := p.request.Command.Decide(p.state, a, p.request.Time)
+	return body, name, err
+}
+
+// appended hears from the log. That it took the event is no answer: reading it
+// back is. A doubtful outcome is cleared up by the reading too, or by the
+// deadline.
+func (p *pending) appended(h *Handler) func(events.Position, error) {
+	return func(_ events.Position, err error) {
+		if err == nil || errors.Is(err, events.ErrUnknown) {
+			return
+		}
+		part := p.part
+		part.mu.Lock()
+		p.outstanding = false
+		switch {
+		case p.answered && !p.doubt: // with unknown; now it is known that nothing happened
+			part.forget(p)
+		case !p.answered && !p.doubt:
+			waiters := part.answer(p)
+			part.mu.Unlock()
+			h.tell(p, waiters, Outcome{Err: refusal(err)})
+			return
+		}
+		part.mu.Unlock()
+	}
+}
+
+// known asks the ledger for the occurrence that decides for the command's id.
+func (h *Handler) known(p *pending) bool {
+	for _, part := range [...]*part{p.part, p.other} {
+		if part == nil {
+			continue
+		}
+		offset, v, ok := part.ledger.Find(p.id)
+		if !ok || v == ledger.Stale || v == ledger.Ended && p.ordering == events.ByRevision {
+			continue // relation events that lost are no occurrence
+		}
+		p.found, p.judged = events.Position{Partition: part.partition, Offset: offset}, v
+		return true
+	}
+	return false
+}
+
+// ask looks for the id among the requests that the ledger no longer remembers.
+func (h *Handler) ask(p *pending, upTo int64) (bool, error) {
+	if h.options.Requests == nil {
+		return false, ErrUnavailable.With("older requests can't be looked up; nothing happened")
+	}
+	ctx, cancel := h.until(p)
+	defer cancel()
+	position, ok, err := h.options.Requests.Find(ctx, p.part.partition, p.id, upTo)
+	if err != nil {
+		return false, ErrUnavailable.With("older requests can't be looked up now; nothing happened")
+	}
+	p.found, p.judged = position, ledger.Valid
+	return ok, nil
+}
+
+// repeat answers as the first time, from the record that decided then.
+func (h *Handler) repeat(p *pending) {
+	ctx, cancel := h.until(p)
+	defer cancel()
+	r, err := h.log.At(ctx, p.found)
+	o := Outcome{Event: r}
+	switch {
+	case err != nil:
+		o = Outcome{Err: ErrUnavailable.With("the first answer can't be read now; nothing happened again")}
+	case r.ID != p.id:
+		o = Outcome{Err: ErrUnavailable.With(fmt.Sprintf("the log holds another event at %s", p.found))}
+	case r.Fingerprint != p.request.Fingerprint:
+		o = Outcome{Err: errReused}
+	case p.judged == ledger.NotGreater:
+		o.Event = unmoved(r.Event)
+	case p.judged.Void():
+		o = Outcome{Err: refusalOf(p.judged)}
+	}
+	h.answer(p, o)
+}
+
+// enqueue puts a command behind its stream's queue, which it begins if there is
+// none. It needs part.mu.
+func (h *Handler) enqueue(p *pending) {
+	part, stream := p.part, p.stream
+	if q := part.queues[stream]; q != nil {
+		q.waiting = append(q.waiting, p)
+		return
+	}
+	q := &queue{waiting: []*pending{p}}
+	part.queues[stream] = q
+	h.workers.Go(func() { h.work(part, stream, q) })
+}
+
+// work carries out a stream's queue until nothing waits in it.
+func (h *Handler) work(part *part, stream events.Stream, q *queue) {
+	for {
+		part.mu.Lock()
+		if len(q.waiting) == 0 {
+			delete(part.queues, stream)
+			part.mu.Unlock()
+			return
+		}
+		p := q.waiting[0]
+		q.waiting[0] = nil
+		q.waiting = q.waiting[1:]
+		part.mu.Unlock()
+		h.carryOut(p)
+	}
+}
+
+// carryOut sees a relation command to its answer, and a message into the log.
+func (h *Handler) carryOut(p *pending) {
+	for {
+		p.part.mu.Lock()
+		over, tries := p.answered, p.tries
+		p.part.mu.Unlock()
+		if over {
+			return
+		}
+		if tries > 0 {
+			if tries >= attempts {
+				h.answer(p, Outcome{Err: errCompetition})
+				return
+			}
+			h.sleep(rand.N(time.Millisecond << min(tries-1, 5)))
+		}
+		switch h.attempt(p, true) {
+		case sent:
+			if p.wake == nil {
+				return
+			}
+			<-p.wake
+		case refused:
+			h.refuse(p)
+		case repeated:
+			h.repeat(p)
+		}
+	}
+}
+
+// refuse gives a refusal only if everything it rests on was caught up with since
+// the command came; otherwise it catches up, and the command is decided again.
+func (h *Handler) refuse(p *pending) {
+	behind := slices.DeleteFunc(p.rests.partitions(h.book.Layout()), func(q events.Partition) bool {
+		return slices.Contains(p.caught, q)
+	})
+	if len(behind) == 0 {
+		h.answer(p, Outcome{Err: p.why})
+		return
+	}
+	if err := h.catchUp(p, behind); err != nil {
+		h.answer(p, Outcome{Err: err})
+	}
+}
+
+// catchUp is the barrier: all partitions at once, so that they share one look at
+// the log's ends.
+func (h *Handler) catchUp(p *pending, behind []events.Partition) error {
+	ctx, cancel := h.until(p)
+	defer cancel()
+	errs := make([]error, len(behind))
+	var all sync.WaitGroup
+	for i, q := range behind[1:] {
+		all.Go(func() { errs[i+1] = h.tail.CatchUp(ctx, q) })
+	}
+	errs[0] = h.tail.CatchUp(ctx, behind[0])
+	all.Wait()
+	if errors.Join(errs...) != nil {
+		return ErrUnavailable.With("the log's end can't be learned now; nothing happened")
+	}
+	p.caught = append(p.caught, behind...)
+	return nil
+}
+
+// until lasts as long as the command may.
+func (h *Handler) until(p *pending) (context.Context, context.CancelFunc) {
+	return context.WithDeadline(h.ctx, p.deadline)
+}
+
+func (h *Handler) sleep(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-h.ctx.Done():
+	}
+}
+
+// resolve does what a command needs before its stream is known and that may
+// block: it fetches the record that the command is about, and makes sure that
+// what was not found is not there.
+func (h *Handler) resolve(p *pending, about *events.Position) {
+	if about != nil {
+		if err := h.fetch(p, *about); err != nil {
+			h.reject(p, err)
+			return
+		}
+	}
+	stream, err := p.request.Command.Stream(&p.state, p.request.Actor)
+	if behind := p.rests.partitions(h.book.Layout()); err != nil && refusal(err).rests() && len(behind) > 0 {
+		if err := h.catchUp(p, behind); err != nil {
+			h.reject(p, err)
+			return
+		}
+		stream, err = p.request.Command.Stream(&p.state, p.request.Actor)
+	}
+	if err != nil {
+		h.reject(p, err)
+		return
+	}
+	h.admit(p, stream)
+}
+
+// fetch shows a valid record to the command. One that is void, or beyond the
+// log's end, is not shown.
+func (h *Handler) fetch(p *pending, about events.Position) error {
+	l := h.book.Ledger(about.Partition)
+	if l == nil {
+		return nil
+	}
+	if about.Offset > l.Folded() {
+		if err := h.catchUp(p, []events.Partition{about.Partition}); err != nil {
+			return err
+		}
+	}
+	if about.Offset > l.Folded() || l.Void(about.Offset) {
+		return nil
+	}
+	ctx, cancel := h.until(p)
+	defer cancel()
+	r, err := h.log.At(ctx, about)
+	if err != nil {
+		return ErrUnavailable.With("the message can't be read now; nothing happened")
+	}
+	p.state.record = &r
+	return nil
+}

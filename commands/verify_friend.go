@@ -1,0 +1,56 @@
+package commands
+
+import (
+	"time"
+
+	"lishi/events"
+	"lishi/events/ledger"
+)
+
+// VerifyFriend answers an application for friendship, by the one asked.
+//
+// url /friend/verifyFriend · event friend.agreed or friend.refused · push 9 to
+// the applicant.
+type VerifyFriend struct {
+	ApplyFriendID string `param:"applyFriendId,id"`
+	ApplyState    string `param:"applyState,state"`
+	Note          string `param:"note,note,optional"`
+	FriendGroupID string `param:"friendGroupId,id,optional"`
+}
+
+// Stream implements Command.
+func (c VerifyFriend) Stream(l Lookup, _ Actor) (events.Stream, error) {
+	if err := answer(c.ApplyState); err != nil {
+		return events.Stream{}, err
+	}
+	a, err := c.application(l)
+	return a.Stream, err
+}
+
+func (c VerifyFriend) application(l Lookup) (ledger.Application, error) {
+	return findApplication(l, c.ApplyFriendID, ledger.FriendApplication)
+}
+
+// Decide implements Command.
+func (c VerifyFriend) Decide(s State, a Actor, now time.Time) (events.Body, error) {
+	app, err := c.application(s)
+	if err != nil {
+		return nil, err
+	}
+	if app.User != a.ID {
+		return nil, ErrForbidden.With("only the one asked may verify this application")
+	}
+	pair := s.relations(app.Stream).Pair(app.Stream)
+	if pair.Friends {
+		return nil, ErrConflict.With("you are friends already")
+	}
+	if err := verifiable(app, now, pair.Intervals); err != nil {
+		return nil, err
+	}
+	if c.ApplyState == events.Refused {
+		return events.FriendRefused{Application: app.ID, Applicant: app.Actor, Note: c.Note}, nil
+	}
+	return events.FriendAgreed{
+		Application: app.ID, Applicant: app.Actor, Note: c.Note, FriendGroupID: c.FriendGroupID,
+	}, nil
+}
