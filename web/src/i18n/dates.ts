@@ -1,0 +1,53 @@
+import type { Language } from './language.svelte'
+
+const day = 86_400_000
+
+function startOfDay(time: number): number {
+  const date = new Date(time)
+  return new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime()
+}
+
+/** Days between two moments by the calendar of the reader's zone. */
+export function daysBetween(time: number, now: number): number {
+  return Math.round((startOfDay(now) - startOfDay(time)) / day)
+}
+
+export function sameDay(a: number, b: number): boolean {
+  return startOfDay(a) === startOfDay(b)
+}
+
+/** 14:05 */
+export function clock(time: number, language: Language): string {
+  return new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(time)
+}
+
+/** The day of a separator between messages: 今天, 昨天, 3月5日 星期四, 2020年7月2日. */
+export function dayName(time: number, now: number, language: Language): string {
+  const days = daysBetween(time, now)
+  if (days === 0 || days === 1) return relative(days, language)
+  const sameYear = new Date(time).getFullYear() === new Date(now).getFullYear()
+  const options: Intl.DateTimeFormatOptions = sameYear ? { month: 'long', day: 'numeric', weekday: 'long' } : { year: 'numeric', month: 'long', day: 'numeric' }
+  return new Intl.DateTimeFormat(language, options).format(time)
+}
+
+/** The short time in a list: a clock today, then 昨天, a weekday, a date. */
+export function shortTime(time: number, now: number, language: Language): string {
+  if (time <= 0) return ''
+  const days = daysBetween(time, now)
+  if (days <= 0) return clock(time, language)
+  if (days === 1) return relative(1, language)
+  if (days < 7) return new Intl.DateTimeFormat(language, { weekday: 'short' }).format(time)
+  const sameYear = new Date(time).getFullYear() === new Date(now).getFullYear()
+  const options: Intl.DateTimeFormatOptions = sameYear ? { month: 'numeric', day: 'numeric' } : { year: 'numeric', month: 'numeric', day: 'numeric' }
+  return new Intl.DateTimeFormat(language, options).format(time)
+}
+
+/** Everything, for a tooltip. */
+export function fullTime(time: number, language: Language): string {
+  return new Intl.DateTimeFormat(language, { dateStyle: 'long', timeStyle: 'medium' }).format(time)
+}
+
+function relative(days: number, language: Language): string {
+  const text = new Intl.RelativeTimeFormat(language, { numeric: 'auto' }).format(-days, 'day')
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}

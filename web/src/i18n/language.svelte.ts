@@ -1,0 +1,33 @@
+import { en } from './en'
+import { zh, type Dictionary, type Key } from './zh'
+
+export type Language = 'zh-CN' | 'en'
+
+const dictionaries: Record<Language, Dictionary> = { 'zh-CN': zh, en }
+const storageKey = 'lishi.language'
+
+/** The language chosen before, or else the browser's. */
+export function preferredLanguage(stored: string | null, browser: string): Language {
+  if (stored === 'zh-CN' || stored === 'en') return stored
+  return browser.toLowerCase().startsWith('zh') ? 'zh-CN' : 'en'
+}
+
+class Tongue {
+  current = $state<Language>(preferredLanguage(localStorage.getItem(storageKey), navigator.language))
+
+  choose(language: Language): void {
+    this.current = language
+    localStorage.setItem(storageKey, language)
+  }
+}
+
+export const tongue = new Tongue()
+
+/** The text of a key in the current language, with {placeholders} filled in. */
+export function t(key: Key, values: Record<string, string | number> = {}): string {
+  return fill(dictionaries[tongue.current][key], values)
+}
+
+export function fill(text: string, values: Record<string, string | number>): string {
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => (name in values ? String(values[name]) : whole))
+}

@@ -1,0 +1,61 @@
+// Positions are the addresses of events in the log: topic letter and
+// partition (the prefix), '-', offset. They grow within a prefix; positions of
+// different prefixes have no order.
+
+export interface Position {
+  prefix: string
+  offset: number
+}
+
+const shape = /^([a-z]\d{1,9})-(\d{1,16})$/
+
+/** Reads a position, or gives undefined where the text is none. */
+export function parsePosition(text: string | undefined): Position | undefined {
+  const match = text === undefined ? null : shape.exec(text)
+  if (!match) return undefined
+  const offset = Number(match[2])
+  return Number.isSafeInteger(offset) ? { prefix: match[1]!, offset } : undefined
+}
+
+/** The offset of a position; -1 where the text is none, which is before every event. */
+export function offsetOf(text: string | undefined): number {
+  return parsePosition(text)?.offset ?? -1
+}
+
+/**
+ * The greatest position seen of each prefix. With it a client logs in again
+ * and gets exactly what it missed.
+ */
+export class Cursor {
+  private readonly offsets = new Map<string, number>()
+
+  static parse(text: string | undefined): Cursor {
+    const cursor = new Cursor()
+    cursor.merge(text)
+    return cursor
+  }
+
+  get empty(): boolean {
+    return this.offsets.size === 0
+  }
+
+  /** Moves the prefix of the position forward, never back. */
+  advance(text: string | undefined): void {
+    const position = parsePosition(text)
+    if (!position) return
+    const known = this.offsets.get(position.prefix)
+    if (known === undefined || position.offset > known) this.offsets.set(position.prefix, position.offset)
+  }
+
+  /** Advances by every position of another cursor's text. */
+  merge(text: string | undefined): void {
+    for (const part of (text ?? '').split(',')) this.advance(part.trim())
+  }
+
+  toString(): string {
+    return [...this.offsets]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([prefix, offset]) => `${prefix}-${offset}`)
+      .join(',')
+  }
+}

@@ -1,0 +1,208 @@
+import { SvelteMap } from 'svelte/reactivity'
+import type { Client } from '../protocol/client'
+import { apply, applyType, role, type FriendApplicationRow, type FriendFolderRow, type FriendRow, type GroupApplicationRow, type GroupRow, type MemberRow, type UserRow } from '../protocol/frames'
+import { QueriedList } from './list.svelte'
+import type { People } from './people.svelte'
+
+const memberPage = 200
+
+/** The members of one group, page after page. */
+export class Members {
+  list: QueriedList<MemberRow>
+  private pages = 1
+  more = $state(false)
+
+  constructor(client: Client, people: People, groupId: string) {
+    this.list = new QueriedList(async () => {
+      const rows: MemberRow[] = []
+      for (let page = 0; page < this.pages; page++) {
+        const after = rows.at(-1)?.userId
+        const { list } = await client.query<MemberRow>('/group/getGroupUsers', { groupId, limit: memberPage, ...(after === undefined ? {} : { after }) })
+        rows.push(...list)
+        this.more = list.length === memberPage
+        if (!this.more) break
+      }
+      for (const row of rows) people.learn(row.userId, row.nickName, row.remarks)
+      return rows
+    })
+  }
+
+  loadMore(): void {
+    this.pages++
+    void this.list.refresh()
+  }
+}
+
+/** Friends, groups and applications: who belongs to whom, and who would like to. */
+export class Contacts {
+  readonly friends: QueriedList<FriendRow>
+  readonly groups: QueriedList<GroupRow>
+  readonly friendApplications: QueriedList<FriendApplicationRow>
+  readonly groupApplications: QueriedList<GroupApplicationRow>
+  private readonly members = new SvelteMap<string, Members>()
+  private readonly pastGroups = new SvelteMap<string, string>() // names of groups one does not belong to
+
+  readonly friendIds = $derived.by(() => new Set(this.friends.rows.map((row) => row.friendId)))
+  readonly groupsById = $derived.by(() => new Map(this.groups.rows.map((row) => [row.groupId, row])))
+  readonly incomingFriends = $derived.by(() => this.friendApplications.rows.filter((row) => row.applyState === apply.pending && row.applyUserId !== this.me))
+  readonly incomingGroups = $derived.by(() => this.groupApplications.rows.filter((row) => row.applyState === apply.pending && this.concernsMe(row)))
+  readonly waiting = $derived.by(() => this.incomingFriends.length + this.incomingGroups.length)
+
+  constructor(
+    private readonly client: Client,
+    private readonly people: People,
+    private readonly me: string,
+  ) {
+    this.friends = new QueriedList(async () => {
+      const { list } = await client.query<FriendFolderRow>('/friend/myFriendList')
+      const rows = list.flatMap((folder) => folder.friendLists)
+      for (const row of rows) people.learn(row.friendId, row.nickName, row.remarks)
+      return rows
+    })
+    this.groups = new QueriedList(async () => {
+      const { list } = await client.query<GroupRow>('/group/getGroupList')
+      for (const row of list) this.pastGroups.set(row.groupId, row.groupName)
+      return list
+    })
+    this.friendApplications = new QueriedList(async () => {
+      const { list } = await client.query<FriendApplicationRow>('/friend/getApplyFriendList')
+      for (const row of list) people.learn(row.applyUserId, row.applyNickName)
+      people.want(list.map((row) => row.receiveUserId))
+      return list
+    })
+    this.groupApplications = new QueriedList(async () => {
+      const { list } = await client.query<GroupApplicationRow>('/group/getApplyGroupList')
+      for (const row of list) {
+        people.learn(row.applyUserId, row.applyNickName)
+        if (row.groupName) this.pastGroups.set(row.groupId, row.groupName)
+      }
+      people.want(list.map((row) => row.targetUserId ?? ''))
+      return list
+    })
+  }
+
+  refresh(): void {
+    for (const list of [this.friends, this.groups, this.friendApplications, this.groupApplications]) void list.refresh()
+    for (const members of this.members.values()) void members.list.refresh()
+  }
+
+  stop(): void {
+    for (const list of [this.friends, this.groups, this.friendApplications, this.groupApplications]) list.stop()
+    for (const members of this.members.values()) members.list.stop()
+  }
+
+  groupName(groupId: string): string {
+    return this.groupsById.get(groupId)?.groupName ?? this.pastGroups.get(groupId) ?? groupId
+  }
+
+  learnGroup(groupId: string, name: string): void {
+    if (name !== '' && this.pastGroups.get(groupId) !== name) this.pastGroups.set(groupId, name)
+  }
+
+  membersOf(groupId: string): Members | undefined {
+    return this.members.get(groupId)
+  }
+
+  /** Has the members loaded; once they are, pushes keep them true. */
+  loadMembers(groupId: string): void {
+    if (this.members.has(groupId)) return
+    const members = new Members(this.client, this.people, groupId)
+    this.members.set(groupId, members)
+    void members.list.refresh()
+  }
+
+  membersChanged(groupId: string): void {
+    void this.members.get(groupId)?.list.refresh()
+  }
+
+  manages(groupId: string): boolean {
+    const mine = this.groupsById.get(groupId)?.role
+    return mine === role.owner || mine === role.admin
+  }
+
+  async findPeople(text: string): Promise<UserRow[]> {
+    const [byId, byName] = await Promise.all([
+      this.client.query<UserRow>('/friend/queryFriend', { userNo: text }),
+      this.client.query<UserRow>('/friend/queryFriend', { nickName: text }),
+    ])
+    const rows = new Map([...byId.list, ...byName.list].map((row) => [row.userId, row]))
+    for (const row of rows.values()) this.people.learn(row.userId, row.nickName)
+    return [...rows.values()]
+  }
+
+  async findGroup(groupId: string): Promise<GroupRow | undefined> {
+    const { list } = await this.client.query<GroupRow>('/group/getGroup', { groupId })
+    return list[0]
+  }
+
+  async applyFriend(userId: string, note: string): Promise<void> {
+    await this.client.command('/friend/applyFriend', { userId, note })
+    // Where the other had applied already, this made friends of the two.
+    await Promise.all([this.friendApplications.refresh(), this.friends.refresh()])
+  }
+
+  async verifyFriend(row: FriendApplicationRow, agreed: boolean): Promise<void> {
+    await this.client.command('/friend/verifyFriend', { applyFriendId: row.applyFriendId, applyState: agreed ? apply.agreed : apply.refused })
+    await Promise.all([this.friendApplications.refresh(), this.friends.refresh()])
+  }
+
+  async deleteFriend(friendId: string): Promise<void> {
+    await this.client.command('/friend/deleteFriend', { friendId })
+    await this.friends.refresh()
+  }
+
+  /** Makes a group and invites people; gives its id. */
+  async addGroup(groupName: string, joinMode: string, userIds: readonly string[]): Promise<string> {
+    const { groupId } = await this.client.command('/group/addGroup', { groupName, joinMode, userIds })
+    await this.groups.refresh()
+    void this.groupApplications.refresh()
+    return groupId ?? ''
+  }
+
+  async applyGroup(groupId: string, note: string): Promise<void> {
+    await this.client.command('/group/applyGroup', { groupId, note })
+    await Promise.all([this.groups.refresh(), this.groupApplications.refresh()])
+  }
+
+  async invite(groupId: string, userId: string): Promise<void> {
+    await this.client.command('/group/invitationGroup', { groupId, userId })
+    void this.groupApplications.refresh()
+  }
+
+  /** Answers an invitation that came to the own user, or an application to an own group. */
+  async verifyGroup(row: GroupApplicationRow, agreed: boolean): Promise<void> {
+    const url = row.applyType === applyType.invitation ? '/group/userVerify' : '/group/groupVerify'
+    await this.client.command(url, { applyGroupId: row.applyGroupId, applyState: agreed ? apply.agreed : apply.refused })
+    await Promise.all([this.groupApplications.refresh(), this.groups.refresh()])
+    this.membersChanged(row.groupId)
+  }
+
+  async removeMember(groupId: string, removeUserId: string): Promise<void> {
+    await this.client.command('/group/removeUserGroup', { groupId, removeUserId })
+    this.membersChanged(groupId)
+    await this.groups.refresh()
+  }
+
+  async quitGroup(groupId: string): Promise<void> {
+    await this.client.command('/group/quitGroup', { groupId })
+    this.left(groupId)
+    await this.groups.refresh()
+  }
+
+  async deleteGroup(groupId: string): Promise<void> {
+    await this.client.command('/group/deleteGroup', { groupId })
+    this.left(groupId)
+    await this.groups.refresh()
+  }
+
+  left(groupId: string): void {
+    this.members.get(groupId)?.list.stop()
+    this.members.delete(groupId)
+  }
+
+  /** Whether it is the own user who should answer the row. */
+  private concernsMe(row: GroupApplicationRow): boolean {
+    if (row.applyType === applyType.application) return row.applyUserId !== this.me
+    return row.targetUserId === undefined ? row.applyUserId !== this.me : row.targetUserId === this.me
+  }
+}

@@ -1,0 +1,200 @@
+import { isGroup, partnerOf, targetOf, type ConversationKey } from '../protocol/conversation'
+import type { Client } from '../protocol/client'
+import type { HistoryRow, Reason } from '../protocol/frames'
+import { keepsIdentity, RequestError } from '../protocol/outbox'
+import { offsetOf } from '../protocol/position'
+import * as timelines from '../protocol/timeline'
+import { atNewest, emptyTimeline, type Message, type Outgoing, type Timeline } from '../protocol/timeline'
+import type { People } from './people.svelte'
+
+const pageSize = 50
+
+export interface Preview {
+  sender: string // empty where it is not known
+  text: string
+  time: number
+}
+
+/** One conversation as this window knows it. */
+export class Conversation {
+  timeline = $state.raw<Timeline>(emptyTimeline)
+  preview = $state.raw<Preview | undefined>(undefined)
+  unread = $state(0)
+  draft = $state('')
+  loading = $state<'newest' | 'older' | 'newer' | undefined>()
+  failure = $state<Reason | undefined>()
+  /** How far the other one of a pair has read; -1 while that is unknown. */
+  peerRead = $state(-1)
+  /** The new messages' line stands after this offset; undefined: no line. */
+  newAfter = $state<number | undefined>()
+  /** Whether the page shows the end and somebody looks at it. */
+  following = true
+  private readOffset = -1
+  private marking = $state(false)
+
+  readonly atNewest = $derived(atNewest(this.timeline))
+
+  constructor(
+    readonly key: ConversationKey,
+    private readonly client: Client,
+    private readonly people: People,
+    private readonly me: string,
+    private readonly outgoingChanged: () => void,
+  ) {}
+
+  /** Takes a message that was pushed. */
+  receive(message: Message): void {
+    this.timeline = timelines.receive(this.timeline, message, this.following)
+    if (message.sender !== this.me && message.offset > this.readOffset) this.unread++
+    this.show(message)
+  }
+
+  show(message: Message): void {
+    if ((this.preview?.time ?? 0) <= message.time) this.preview = { sender: message.sender, text: message.text, time: message.time }
+  }
+
+  /** Takes what the list of recent conversations says. */
+  summarize(preview: Preview, unread: number, readPosition: string | undefined): void {
+    if ((this.preview?.time ?? 0) <= preview.time) this.preview = { ...preview, sender: this.preview?.text === preview.text ? this.preview.sender : preview.sender }
+    this.readOffset = Math.max(this.readOffset, offsetOf(readPosition))
+    this.unread = unread
+  }
+
+  /** Somebody opens it: the line of new messages is drawn once, the newest page is loaded. */
+  open(): void {
+    this.newAfter = this.unread > 0 ? this.readOffset : undefined
+    if (!this.timeline.loaded) void this.loadNewest()
+  }
+
+  close(): void {
+    this.newAfter = undefined
+    this.following = true
+  }
+
+  /** What is shown may have a gap: ask anew. */
+  reset(): void {
+    this.timeline = timelines.forget(this.timeline)
+    this.loading = undefined
+  }
+
+  async loadNewest(): Promise<void> {
+    await this.load('newest', {}, (page) => timelines.loadNewest(this.timeline, page, pageSize))
+  }
+
+  async loadOlder(): Promise<void> {
+    const before = this.timeline.rows[0]?.position
+    if (before === undefined || this.timeline.atOldest) return
+    await this.load('older', { before }, (page) => timelines.loadOlder(this.timeline, before, page, pageSize))
+  }
+
+  async loadNewer(): Promise<void> {
+    const after = this.timeline.rows.at(-1)?.position
+    if (after === undefined || this.atNewest) return
+    const newest = this.timeline.newest
+    await this.load('newer', { after }, (page) => timelines.loadNewer(this.timeline, after, page, newest))
+  }
+
+  async jumpToNewest(): Promise<void> {
+    if (this.atNewest) return
+    this.reset()
+    await this.loadNewest()
+  }
+
+  private async load(what: 'newest' | 'older' | 'newer', bound: Record<string, string>, put: (page: Message[]) => Timeline): Promise<void> {
+    if (this.loading !== undefined) return
+    this.loading = what
+    this.failure = undefined
+    const url = isGroup(this.key) ? '/group/loadMoreMessage' : '/friend/loadMoreMessage'
+    try {
+      const { list } = await this.client.query<HistoryRow>(url, { ...targetOf(this.key), ...bound, limit: pageSize })
+      for (const row of list) this.people.learn(row.sendUserId, row.sendNickName)
+      this.people.want(list.map((row) => row.sendUserId))
+      this.timeline = put(list.map(timelines.fromHistory))
+    } catch (error) {
+      this.failure = error instanceof RequestError ? error.reason : 'unknown'
+    } finally {
+      this.loading = undefined
+    }
+  }
+
+  /** Sends a message. It shows at once and is marked sent only when it is in the log. */
+  async send(text: string): Promise<void> {
+    if (!this.atNewest) await this.jumpToNewest()
+    this.deliver({ uniqueNo: this.client.newId(), text, time: Date.now(), failure: undefined }, false)
+  }
+
+  /** Sends again what failed: as the same request, unless its refusal stands in the log. */
+  sendAgain(outgoing: Outgoing): void {
+    const same = outgoing.failure === undefined || keepsIdentity(outgoing.failure.reason)
+    this.timeline = timelines.discard(this.timeline, outgoing.uniqueNo)
+    this.deliver({ ...outgoing, uniqueNo: same ? outgoing.uniqueNo : this.client.newId(), failure: undefined }, same)
+  }
+
+  /** Sends again what an earlier life of this page had not seen answered. */
+  restore(outgoing: Outgoing): void {
+    if (outgoing.failure) this.timeline = timelines.depart(this.timeline, outgoing)
+    else this.deliver(outgoing, true)
+  }
+
+  discard(outgoing: Outgoing): void {
+    this.timeline = timelines.discard(this.timeline, outgoing.uniqueNo)
+    this.outgoingChanged()
+  }
+
+  private deliver(outgoing: Outgoing, repeated: boolean): void {
+    this.timeline = timelines.depart(this.timeline, outgoing)
+    this.preview = { sender: this.me, text: outgoing.text, time: outgoing.time }
+    this.outgoingChanged()
+    const [url, target] = isGroup(this.key)
+      ? ['/chat/sendGroupMessage', { groupId: partnerOf(this.key) }]
+      : ['/chat/sendMessage', { receiveUserId: partnerOf(this.key) }]
+    const { uniqueNo, text } = outgoing
+    this.client.command(url, { ...target, messageContent: text }, { uniqueNo, repeated }).then(
+      (obj) => {
+        const position = obj.position ?? ''
+        const message: Message = { id: obj.messageId ?? uniqueNo, position, offset: offsetOf(position), sender: this.me, text, time: obj.time ?? outgoing.time, recalled: false, edited: false }
+        this.timeline = timelines.acknowledge(this.timeline, uniqueNo, message)
+        this.show(message)
+        this.outgoingChanged()
+      },
+      (error: unknown) => {
+        const { reason, detail } = error instanceof RequestError ? error : { reason: 'unknown' as const, detail: '' }
+        this.timeline = timelines.fail(this.timeline, uniqueNo, reason, detail)
+        this.outgoingChanged()
+      },
+    )
+  }
+
+  /** Moves the own read mark to the newest message shown. */
+  async markRead(): Promise<void> {
+    const newest = this.timeline.rows.at(-1)
+    if (this.marking || !newest || !this.atNewest) return
+    const fromOthers = this.timeline.rows.findLast((row) => row.sender !== this.me)
+    if (!fromOthers || fromOthers.offset <= this.readOffset) {
+      this.unread = 0
+      return
+    }
+    this.marking = true
+    this.unread = 0
+    this.readOffset = newest.offset
+    try {
+      await this.client.command('/chat/readMessage', { ...targetOf(this.key), position: newest.position })
+    } catch {
+      // The mark only ever moves forward: the next message read moves it further.
+    } finally {
+      this.marking = false
+    }
+  }
+
+  /** The own mark moved, here or in another window. */
+  readTo(position: string): void {
+    const offset = offsetOf(position)
+    if (offset <= this.readOffset) return
+    this.readOffset = offset
+    this.unread = this.timeline.rows.filter((row) => row.offset > offset && row.sender !== this.me).length
+  }
+
+  peerReadTo(position: string): void {
+    this.peerRead = Math.max(this.peerRead, offsetOf(position))
+  }
+}
