@@ -15,11 +15,7 @@ func (st *state) fold(r *events.Recorded) {
 	case events.MessageSent, events.MessageEdited, events.MessageRecalled:
 		return // the ledger keeps what it needs of these
 	case events.ConversationRead:
-		u := st.stream(r.Stream).user
-		if u.marks == nil {
-			u.marks = map[string]events.Position{}
-		}
-		u.marks[b.Conversation] = b.Read
+		st.stream(r.Stream).user.mark(b.Conversation, b.Read)
 		return
 	}
 	s := st.stream(r.Stream)
@@ -126,6 +122,13 @@ func (st *state) foldGroup(s *stream, r *events.Recorded, offset int64) {
 	case events.GroupDeleted:
 		g.deleted, g.deletedAt = true, offset
 	}
+}
+
+func (u *user) mark(conversation string, read events.Position) {
+	if u.marks == nil {
+		u.marks = map[string]events.Position{}
+	}
+	u.marks[conversation] = read
 }
 
 func (u *user) fold(r *events.Recorded) {

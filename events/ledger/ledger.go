@@ -16,7 +16,8 @@ type Ledger struct {
 	mu       sync.RWMutex // held for writing by Admit alone
 	folded   int64
 	at       time.Time
-	last     events.Recorded // the record at folded, for the snapshot
+	last     events.Recorded // the record at folded; without body if none was admitted since the start
+	restored tip             // of the record at folded when the ledger was restored
 	window   window
 	voids    offsets
 	recalled offsets // of recalled messages

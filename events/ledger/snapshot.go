@@ -1,0 +1,234 @@
+package ledger
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"lishi/events"
+)
+
+// rulesVersion stands in every snapshot. Whoever changes what a verdict or a
+// fold depends on raises it: a snapshot made by other rules is thrown away.
+const rulesVersion = 1
+
+const snapshotMagic = "lishi ledger\n"
+
+// Snapshot writes all that the ledger knows, so that a reader need not begin at
+// offset 0: rules version, width, partition, offset, id and hash of the last
+// record, void and recalled offsets, streams, applications, the window, and
+// SHA-256 of all that. The same records give the same bytes. Admit waits while
+// the bytes are made, not while they are written.
+func (l *Ledger) Snapshot(to io.Writer) error {
+	b, err := l.snapshot()
+	if err == nil {
+		_, err = to.Write(b)
+	}
+	return err
+}
+
+func (l *Ledger) snapshot() ([]byte, error) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	tip, err := l.tipNow()
+	if err != nil {
+		return nil, fmt.Errorf("ledger: snapshot: %w", err)
+	}
+	w := &writer{}
+	w.raw([]byte(snapshotMagic))
+	w.uint(rulesVersion)
+	w.int(l.window.width)
+	w.text(l.partition.String())
+	w.int(l.folded)
+	w.raw(tip.id[:])
+	w.raw(tip.hash[:])
+	w.bool(!l.at.IsZero())
+	if !l.at.IsZero() {
+		w.int(l.at.UnixMilli())
+	}
+	w.offsets(l.voids)
+	w.offsets(l.recalled)
+	w.uint(uint64(len(l.state.order)))
+	for _, s := range l.state.order {
+		w.stream(s)
+	}
+	w.uint(uint64(len(l.state.asking)))
+	for _, a := range l.state.asking {
+		w.application(a)
+	}
+	w.window(&l.window, l.folded)
+	sum := sha256.Sum256(w.b)
+	return append(w.b, sum[:]...), nil
+}
+
+// tip names the last record.
+type tip struct {
+	id   events.ID
+	hash [sha256.Size]byte
+}
+
+// tipNow is the tip at folded: of the record admitted last, or the snapshot's if
+// none was since. It needs the lock.
+func (l *Ledger) tipNow() (tip, error) {
+	if l.last.Body == nil {
+		return l.restored, nil
+	}
+	return tipOf(&l.last)
+}
+
+// tipOf hashes the canonical encoding of the record as this program writes it; a
+// foreign record is known only by its position.
+func tipOf(r *events.Recorded) (tip, error) {
+	if _, ok := r.Body.(events.Foreign); ok {
+		return tip{hash: sha256.Sum256([]byte("foreign " + r.Position.String()))}, nil
+	}
+	rec, err := events.Encode(r.Event)
+	if err != nil {
+		return tip{}, err
+	}
+	at := strconv.FormatInt(r.At.UnixMilli(), 10)
+	rec.Headers = append(rec.Headers, events.Header{Key: events.HeaderRecordedTime, Value: []byte(at)})
+	return tip{id: r.ID, hash: sha256.Sum256(events.AppendRecord(nil, rec))}, nil
+}
+
+// Continues checks that a record is the one at Folded(). Whoever restored a
+// ledger reads that record from the log and asks; on an error the log is not the
+// one that the snapshot was made of, and the ledger must be thrown away.
+func (l *Ledger) Continues(r events.Recorded) error {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if at := (events.Position{Partition: l.partition, Offset: l.folded}); r.Position != at {
+		return fmt.Errorf("ledger: %s is not the last record folded, %s", r.Position, at)
+	}
+	want, err := l.tipNow()
+	if err != nil {
+		return err
+	}
+	if got, err := tipOf(&r); err != nil || got != want {
+		return fmt.Errorf("ledger: %s is not the record that the snapshot was made at", r.Position)
+	}
+	return nil
+}
+
+type writer struct{ b []byte }
+
+func (w *writer) raw(b []byte)   { w.b = append(w.b, b...) }
+func (w *writer) byte(c byte)    { w.b = append(w.b, c) }
+func (w *writer) uint(n uint64)  { w.b = binary.AppendUvarint(w.b, n) }
+func (w *writer) int(n int64)    { w.b = binary.AppendVarint(w.b, n) }
+func (w *writer) text(s string)  { w.uint(uint64(len(s))); w.b = append(w.b, s...) }
+func (w *writer) bool(on bool)   { w.byte(map[bool]byte{true: 1}[on]) }
+func (w *writer) id(i events.ID) { w.raw(i[:]) }
+
+func (w *writer) ids(ids []events.ID) {
+	w.uint(uint64(len(ids)))
+	for _, id := range ids {
+		w.id(id)
+	}
+}
+
+func (w *writer) offsets(os offsets) {
+	w.uint(uint64(len(os)))
+	before := int64(0)
+	for _, o := range os {
+		w.int(o - before)
+		before = o
+	}
+}
+
+func (w *writer) stream(s *stream) {
+	w.text(s.key.Key())
+	w.ids(s.ids)
+	w.ids(s.void)
+	switch {
+	case s.pair != nil:
+		w.uint(uint64(len(s.friends)))
+		for _, i := range s.friends {
+			w.int(i.From)
+			w.int(i.To)
+		}
+		w.bool(s.blocked[0])
+		w.bool(s.blocked[1])
+	case s.group != nil:
+		w.group(s.group)
+	case s.user != nil:
+		w.text(s.nickName)
+		w.text(s.avatar)
+		w.text(s.tokenName)
+		w.bool(s.nameSet)
+		read := make([]string, 0, len(s.marks))
+		for conversation := range s.marks {
+			read = append(read, conversation)
+		}
+		slices.SortFunc(read, strings.Compare)
+		w.uint(uint64(len(read)))
+		for _, conversation := range read {
+			w.text(conversation)
+			w.text(s.marks[conversation].String())
+		}
+	}
+}
+
+func (w *writer) group(g *group) {
+	w.bool(g.exists)
+	w.bool(g.deleted)
+	for _, s := range []string{g.name, g.img, g.notice, g.joinMode, g.owner, g.creator} {
+		w.text(s)
+	}
+	w.int(g.createdAt)
+	w.int(g.created)
+	w.int(g.deletedAt)
+	w.uint(uint64(len(g.members)))
+	for i := range g.members {
+		m := &g.members[i]
+		w.text(m.user)
+		w.uint(uint64(len(m.past)))
+		for _, s := range m.past {
+			w.spell(s)
+		}
+		w.spell(m.now)
+	}
+	w.uint(uint64(len(g.staff)))
+	for _, i := range g.staff {
+		w.uint(uint64(i))
+	}
+	w.offsets(g.joins)
+	w.offsets(g.leaves)
+}
+
+func (w *writer) spell(s spell) {
+	w.int(s.from)
+	w.int(s.mutedUntil)
+	w.byte(byte(s.role))
+}
+
+func (w *writer) application(a *Application) {
+	w.text(a.Stream.Key())
+	w.id(a.ID)
+	w.int(a.Offset)
+	w.byte(byte(a.Kind))
+	w.int(a.ExpiresAt)
+	for _, s := range []string{a.Actor, a.User, a.State, a.Note, a.Remark, a.FriendGroupID} {
+		w.text(s)
+	}
+}
+
+// window writes the entries of the last width offsets, oldest first: 0 for no
+// entry, else 1 + the distance to the deciding occurrence, its verdict, the id.
+func (w *writer) window(win *window, folded int64) {
+	for offset := max(0, folded-win.width+1); offset <= folded; offset++ {
+		e := win.at(win.slot(offset))
+		if e.what == none {
+			w.uint(0)
+			continue
+		}
+		first, v := e.first()
+		w.uint(uint64(offset-first) + 1)
+		w.byte(byte(v))
+		w.id(e.id)
+	}
+}
