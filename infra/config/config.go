@@ -38,7 +38,7 @@ type Config struct {
 	Deadline time.Duration `name:"deadline" default:"10s" help:"how long a command waits for the log before it answers unknown"`
 
 	Zone  string `name:"zone" default:"Asia/Shanghai" help:"time zone of the dates in results and pushes"`
-	Dates string `name:"dates" default:"text" help:"how dates are written: text (yyyy-MM-dd HH:mm:ss), ms (Unix milliseconds) or rfc3339"`
+	Dates string `name:"dates" default:"seed" help:"how dates are written: seed (yyyy-MM-dd HH:mm:ss), millis (Unix milliseconds) or rfc3339"`
 
 	MaxMessage    int           `name:"max-message" default:"65536" help:"bytes of one WebSocket message or HTTP body"`
 	MaxContent    int           `name:"max-content" default:"16384" help:"bytes of a message's content"`
@@ -204,8 +204,8 @@ func (c *Config) check(byName map[string]*Setting) (problems []error) {
 	if _, err := time.LoadLocation(c.Zone); err != nil {
 		bad("zone", "%v", err)
 	}
-	if c.Dates != "text" && c.Dates != "ms" && c.Dates != "rfc3339" {
-		bad("dates", "%q is not text, ms or rfc3339", c.Dates)
+	if c.Dates != "seed" && c.Dates != "millis" && c.Dates != "rfc3339" {
+		bad("dates", "%q is not seed, millis or rfc3339", c.Dates)
 	}
 	if c.TokenKey != "" && len(c.TokenKey) < 32 {
 		bad("token-key", "has %d bytes, HS256 wants at least 32", len(c.TokenKey))

@@ -129,8 +129,16 @@ func New(log events.AsyncLog, t *tail.Tail, known *Known, o Options) *Importer {
 func (im *Importer) Run(ctx context.Context, sources ...*Source) (Summary, error) {
 	begun := time.Now()
 	before := im.known.voids()
+	var firsts []Line
 	for _, s := range sources {
-		if err := im.scan(ctx, s); err != nil {
+		found, err := im.scan(ctx, s)
+		if err != nil {
+			return im.sum, err
+		}
+		firsts = append(firsts, found...)
+	}
+	for i := range firsts {
+		if err := im.relations(ctx, &firsts[i]); err != nil {
 			return im.sum, err
 		}
 	}
@@ -168,10 +176,10 @@ func (im *Importer) progress(begun time.Time, last bool) {
 	}
 }
 
-// scan validates every line and appends what the messages stand on.
-func (im *Importer) scan(ctx context.Context, s *Source) error {
-	var bad []*BadLine
-	var lines []Line // the first line of each fact, in order
+// scan validates every line and collects those that a user, a group, a
+// membership or a friendship is seen in for the first time, in order.
+func (im *Importer) scan(ctx context.Context, s *Source) (lines []Line, err error) {
+	bad := 0
 	seen := map[fact]bool{}
 	first := func(f fact, l Line) {
 		if !seen[f] {
@@ -180,13 +188,13 @@ func (im *Importer) scan(ctx context.Context, s *Source) error {
 		}
 	}
 	total := 0
-	err := s.read(im.options.Zone, func(_ int, l Line, b *BadLine) error {
+	err = s.read(im.options.Zone, func(_ int, l Line, b *BadLine) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		total++
 		if b != nil {
-			bad = append(bad, b)
+			bad++
 			if !im.options.SkipBad {
 				return b
 			}
@@ -199,18 +207,10 @@ func (im *Importer) scan(ctx context.Context, s *Source) error {
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
 	im.sum.Total += total
-	im.sum.Lines += len(bad)
-	im.sum.Bad += len(bad)
-	for i := range lines {
-		if err := im.relations(ctx, &lines[i]); err != nil {
-			return err
-		}
-	}
-	return nil
+	im.sum.Lines += bad
+	im.sum.Bad += bad
+	return lines, err
 }
 
 // relations appends what must be true before the line can be said.

@@ -1,0 +1,54 @@
+package app
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"lishi/infra/bench"
+	"lishi/infra/tokens"
+)
+
+func (p *program) bench() *cobra.Command {
+	load1 := bench.Load{}
+	c := settings(&cobra.Command{
+		Use:   "bench [--pairs 100] [--depth 8] [--seconds 10]",
+		Short: "Load a running server over its sockets: durable messages a second, latencies",
+		Long: `Load a running server (started with --rate 0) over its sockets. Pairs of people
+are made, become friends, and one writes to the other with so many messages under
+way. A run in which a message was lost, repeated or out of order gives no figure.`,
+		Args: cobra.NoArgs,
+	})
+	var seconds float64
+	c.Flags().IntVar(&load1.Pairs, "pairs", 100, "pairs of people")
+	c.Flags().IntVar(&load1.Depth, "depth", 8, "messages under way in each pair")
+	c.Flags().IntVar(&load1.Bytes, "bytes", 200, "bytes of each message's content")
+	c.Flags().Float64Var(&seconds, "seconds", 10, "how long")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		cfg, _, err := load(c)
+		if err != nil {
+			return err
+		}
+		if load1.Pairs < 1 || load1.Depth < 1 || load1.Bytes < 24 || load1.Bytes > 16384 || seconds <= 0 {
+			return usageError{fmt.Errorf("pairs and depth must be 1 or more, bytes 24 to 16384, seconds above 0")}
+		}
+		k, err := keys(cfg)
+		if err != nil {
+			return err
+		}
+		load1.Addr = cfg.Listen
+		load1.Duration = time.Duration(seconds * float64(time.Second))
+		load1.Token = func(user string) (string, error) { return k.Sign(tokens.Claims{UserID: user}) }
+		r, err := load1.Run(c.Context())
+		if err != nil {
+			return err
+		}
+		if p.asJSON {
+			return p.json(r)
+		}
+		_, err = fmt.Fprintln(p.out, r)
+		return err
+	}
+	return c
+}

@@ -1,0 +1,84 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"lishi/events"
+	"lishi/infra/broker"
+	"lishi/infra/config"
+	"lishi/infra/kafka"
+	"lishi/infra/telemetry"
+)
+
+// closers close what was opened, last first.
+type closers []func() error
+
+func (c *closers) add(f func() error) { *c = append(*c, f) }
+
+func (c closers) close() error {
+	var errs []error
+	for i := len(c) - 1; i >= 0; i-- {
+		errs = append(errs, c[i]())
+	}
+	return errors.Join(errs...)
+}
+
+// openLog opens the log that the settings name: Kafka by address, or the embedded
+// broker on the data directory, which it locks.
+func openLog(ctx context.Context, cfg config.Config, m *telemetry.Metrics, logger *slog.Logger) (_ *kafka.Log, _ closers, err error) {
+	var open closers
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, open.close())
+		}
+	}()
+	o := kafka.Options{
+		TopicPrefix: cfg.TopicPrefix,
+		Replication: cfg.Replicas,
+		Logger:      logger,
+		Observer: kafka.Observer{
+			Appended: func(_ string, _ int32, records, _ int, answered, synced time.Duration) {
+				m.Appended(records, answered+synced)
+				if synced > 0 {
+					m.Synced(synced)
+				}
+			},
+			AppendFailed: func(topic string, partition int32, attempt int, err error) {
+				logger.Warn("append failed", "topic", topic, "partition", partition, "attempt", attempt, "error", err)
+			},
+			ReadFailed: func(p events.Partition, attempt int, err error) {
+				logger.Warn("read failed", "partition", p.String(), "attempt", attempt, "error", err)
+			},
+		},
+	}
+	o.Layout = events.Layout{Conversations: 4, Users: 1}
+	if cfg.KafkaBrokers == "" {
+		b, err := broker.Open(ctx, broker.Options{Dir: filepath.Join(cfg.Data, "log"), Logger: logger})
+		if err != nil {
+			return nil, nil, fmt.Errorf("embedded log: %w", err)
+		}
+		open.add(b.Close)
+		o.Embedded = b
+	} else {
+		o.Brokers = strings.Split(cfg.KafkaBrokers, ",")
+		o.Layout = events.Layout{Conversations: 16, Users: 4}
+	}
+	if cfg.ConversationPartitions > 0 {
+		o.Layout.Conversations = int32(cfg.ConversationPartitions)
+	}
+	if cfg.UserPartitions > 0 {
+		o.Layout.Users = int32(cfg.UserPartitions)
+	}
+	l, err := kafka.Open(ctx, o)
+	if err != nil {
+		return nil, nil, fmt.Errorf("log: %w", err)
+	}
+	open.add(l.Close)
+	return l, open, nil
+}

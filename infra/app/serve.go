@@ -1,0 +1,111 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"lishi/infra/config"
+	"lishi/infra/telemetry"
+	"lishi/ws/wire"
+)
+
+func (p *program) serve() *cobra.Command {
+	return settings(&cobra.Command{
+		Use:   "serve",
+		Short: "Run everything: log, read models, sockets, the page",
+		Long: `Run lishi. Without settings the log and the read models are embedded, with their
+data in ./data; --kafka-brokers and --clickhouse point to servers instead.
+
+SIGTERM and Ctrl-C end it in order: no new work is taken, what is under way is
+answered, sockets are closed with 1001. It is gone within the shutdown grace.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, _, err := load(c)
+			if err != nil {
+				return err
+			}
+			return p.run(c.Context(), cfg)
+		},
+	})
+}
+
+// run serves until ctx ends or the log turns out to be damaged.
+func (p *program) run(ctx context.Context, cfg config.Config) error {
+	begun := time.Now()
+	logger := telemetry.Logger(p.err, cfg.LogLevel, cfg.LogFormat)
+	if cfg.Demo && !loopback(cfg.Listen) {
+		return &config.Error{Setting: "demo", Origin: "flags or environment", Problem: "lets anybody be anybody, so it needs a loopback address, not " + cfg.Listen}
+	}
+	l, err := listen(ctx, cfg.Listen)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	n, err := openNode(ctx, cfg, logger)
+	if err != nil {
+		return err
+	}
+	server := wire.NewServer(n.routes())
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+	failed := n.start()
+
+	go func() {
+		select {
+		case <-n.tail.Ready():
+			if cfg.Demo {
+				if err := n.makeDemo(ctx); err != nil && ctx.Err() == nil {
+					logger.Error("the demo people could not be made", "error", err)
+				}
+			}
+			p.greet(l.Addr(), cfg, time.Since(begun))
+		case <-ctx.Done():
+		}
+	}()
+
+	select {
+	case <-ctx.Done():
+		err = nil
+	case err = <-failed:
+		logger.Error("stopping", "error", err)
+	case err = <-served:
+		err = fmt.Errorf("serving %s: %w", l.Addr(), err)
+	}
+	grace, cancel := context.WithTimeout(context.Background(), cfg.ShutdownGrace)
+	defer cancel()
+	l.Close()
+	err = errors.Join(err, n.stop(grace))
+	if closing := server.Shutdown(grace); closing != nil {
+		server.Close()
+	}
+	return err
+}
+
+// greet tells a person where to go, once the log is read.
+func (p *program) greet(addr net.Addr, cfg config.Config, took time.Duration) {
+	fmt.Fprintf(p.out, "lishi %s is ready after %.1f s\n", Version, took.Seconds())
+	fmt.Fprintf(p.out, "  page     http://%s/\n", addr)
+	fmt.Fprintf(p.out, "  sockets  ws://%s/ws\n", addr)
+	fmt.Fprintf(p.out, "  health   http://%s/readyz and /metrics\n", addr)
+	if cfg.KafkaBrokers == "" || cfg.ClickHouse == "" {
+		fmt.Fprintf(p.out, "  data     %s\n", cfg.Data)
+	}
+	if cfg.Demo {
+		fmt.Fprintf(p.out, "Open the page in two windows and be two of the demo people.\n")
+	}
+}
+
+func loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+

@@ -1,0 +1,127 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Pages reads a conversation's history page by page, over HTTP, from the newest
+// message back, and again from the newest, until the time is up.
+type Pages struct {
+	Addr     string
+	User     string
+	Params   map[string]any // userId or groupId, limit
+	URL      string
+	Readers  int
+	Duration time.Duration
+	Token    func(user string) (string, error)
+}
+
+// PagesReport is what was measured. Latencies are in microseconds.
+type PagesReport struct {
+	Pages     int64   `json:"pages"`
+	Rows      int64   `json:"rows"`
+	PerSecond float64 `json:"pagesPerSecond"`
+	P50       int64   `json:"p50us"`
+	P99       int64   `json:"p99us"`
+}
+
+func (r PagesReport) String() string {
+	return fmt.Sprintf("%d pages with %d rows: %.0f pages/s, p50 %.2f ms p99 %.2f ms", r.Pages, r.Rows, r.PerSecond, float64(r.P50)/1e3, float64(r.P99)/1e3)
+}
+
+// Run reads until the time is up. A page that is not what comes before the last
+// one ends it with an error.
+func (p Pages) Run(ctx context.Context) (PagesReport, error) {
+	token, err := p.Token(p.User)
+	if err != nil {
+		return PagesReport{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.Duration)
+	defer cancel()
+	var rows, pages atomic.Int64
+	all := histogram()
+	var mu sync.Mutex
+	begun := time.Now()
+	err = each(p.Readers, func(int) error {
+		h := histogram()
+		defer func() { mu.Lock(); all.Merge(h); mu.Unlock() }()
+		before := ""
+		for ctx.Err() == nil {
+			sent := time.Now()
+			first, n, err := p.page(ctx, token, before)
+			if ctx.Err() != nil {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			_ = h.RecordValue(max(1, time.Since(sent).Microseconds()))
+			pages.Add(1)
+			rows.Add(int64(n))
+			if before = first; n == 0 {
+				before = ""
+			}
+		}
+		return nil
+	})
+	took := time.Since(begun).Seconds()
+	return PagesReport{pages.Load(), rows.Load(), float64(pages.Load()) / took, all.ValueAtQuantile(50), all.ValueAtQuantile(99)}, err
+}
+
+func (p Pages) page(ctx context.Context, token, before string) (first string, n int, err error) {
+	params := map[string]any{}
+	for k, v := range p.Params {
+		params[k] = v
+	}
+	if before != "" {
+		params["before"] = before
+	}
+	body, err := json.Marshal(params)
+	if err != nil {
+		return "", 0, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+p.Addr+p.URL, bytes.NewReader(body))
+	if err != nil {
+		return "", 0, err
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", 0, err
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return "", 0, err
+	}
+	var r struct {
+		Code int `json:"code"`
+		Obj  struct {
+			List []struct {
+				Position string `json:"position"`
+			} `json:"list"`
+		} `json:"obj"`
+	}
+	if err := json.Unmarshal(raw, &r); err != nil {
+		return "", 0, err
+	}
+	if r.Code != 200 {
+		return "", 0, fmt.Errorf("page: %s", raw)
+	}
+	if len(r.Obj.List) == 0 {
+		return "", 0, nil
+	}
+	if before != "" && r.Obj.List[len(r.Obj.List)-1].Position == before {
+		return "", 0, fmt.Errorf("page: %s came twice", before)
+	}
+	return r.Obj.List[0].Position, len(r.Obj.List), nil
+}
