@@ -1,0 +1,255 @@
+package ws
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"lishi/commands"
+	"lishi/events"
+	"lishi/ws/wire"
+)
+
+const (
+	maxFailedLogins = 10
+	registerTimeout = 10 * time.Second
+	cursorTimeout   = 5 * time.Second
+)
+
+// logIn binds the connection to its user's pushes: push 8 is the answer.
+func (c *session) logIn(q *request, started time.Time) error {
+	bad, wait := c.admit(q, started)
+	var l login
+	if bad == nil {
+		l, bad = c.readLogin(q)
+	}
+	if bad == nil {
+		c.awaitResume()
+		bad = c.bind(l)
+	}
+	c.server.count(q.url, bad, started)
+	if bad == nil {
+		return nil
+	}
+	c.sendLoginFailure(q.uniqueNo, bad, wait)
+	switch bad.Reason {
+	case commands.RateLimited:
+		return c.flood(bad, started)
+	case commands.Unavailable, commands.Unknown: // not the client's fault
+		return nil
+	}
+	if c.failed++; c.failed == maxFailedLogins {
+		return &wire.CloseError{Code: CloseNoLogin, Text: "ten failed logins"}
+	}
+	return nil
+}
+
+// awaitResume lets an earlier login of this connection have its backlog first.
+func (c *session) awaitResume() {
+	if c.resuming != nil {
+		select {
+		case <-c.resuming:
+		case <-c.ctx.Done():
+		}
+	}
+}
+
+// login is what a login asks for.
+type login struct {
+	uniqueNo string
+	cursor   events.Cursor // nil: start live
+	own      bool
+}
+
+func (c *session) readLogin(q *request) (l login, bad *commands.Refusal) {
+	if l.uniqueNo, bad = q.params.id("uniqueNo", c.server.o.Limits.ID); bad != nil {
+		return l, bad
+	}
+	if l.own, bad = q.params.bool("own"); bad != nil {
+		return l, bad
+	}
+	text, bad := q.params.str("cursor")
+	if bad != nil || text == "" {
+		return l, bad
+	}
+	cursor, err := events.ParseCursor(text)
+	if err != nil {
+		return l, refuse(commands.BadRequest, "cursor: "+err.Error())
+	}
+	l.cursor = cursor
+	return l, nil
+}
+
+// bind registers the user, checks the cursor, and joins delivery.
+func (c *session) bind(l login) *commands.Refusal {
+	if bad := c.server.ready(); bad != nil {
+		return bad
+	}
+	if !c.server.begin() {
+		return errGoing
+	}
+	defer c.server.end()
+	ctx, cancel := context.WithTimeout(c.ctx, registerTimeout)
+	defer cancel()
+	actor := commands.Actor{ID: c.claims.UserID, Name: c.claims.Name}
+	if err := c.server.handler.Register(ctx, actor); err != nil {
+		return asRefusal(err)
+	}
+	c.registered = actor
+	if bad := c.checkCursor(l.cursor); bad != nil {
+		return bad
+	}
+	return c.join(l)
+}
+
+// checkCursor refuses what can't be served in full.
+func (c *session) checkCursor(cursor events.Cursor) *commands.Refusal {
+	if cursor == nil {
+		return nil
+	}
+	c.mu.Lock()
+	missed := len(c.answered) == maxAnswered
+	c.mu.Unlock()
+	switch {
+	case c.bound != nil:
+		return refuse(commands.BadRequest, "cursor: this connection has been logged in already; resume on a new one")
+	case missed:
+		return refuse(commands.BadRequest, "cursor: too many commands before the login; resume on a new connection")
+	}
+	layout := c.server.tail.Book().Layout()
+	folded := c.server.tail.Folded()
+	for p, offset := range cursor {
+		if p.Number >= layout.Count(p.Topic) {
+			return refuse(commands.BadRequest, "cursor: the log has no partition "+p.String())
+		}
+		if offset <= folded[p] {
+			continue
+		}
+		// Another node may have been faster: only the log's end tells.
+		ctx, cancel := context.WithTimeout(c.ctx, cursorTimeout)
+		err := c.server.tail.CatchUp(ctx, p)
+		cancel()
+		if err != nil {
+			return refuse(commands.Unavailable, "cursor: the log's end can't be asked for; nothing happened")
+		}
+		if offset > c.server.tail.Folded()[p] {
+			return refuse(commands.BadRequest, "cursor: "+events.Position{Partition: p, Offset: offset}.String()+" is beyond the log's end")
+		}
+	}
+	return nil
+}
+
+// join lets deliveries begin between two records of each partition. What comes
+// before the login's answer is out is held.
+func (c *session) join(l login) *commands.Refusal {
+	if l.cursor != nil { // a place among the backlogs, before anything is promised
+		select {
+		case c.server.resumes <- struct{}{}:
+		case <-c.ctx.Done():
+			return errGoing
+		}
+	}
+	c.own.Store(l.own)
+	c.hold()
+	if c.bound == nil && !c.enlist() {
+		if l.cursor != nil {
+			<-c.server.resumes
+		}
+		return errGoing
+	}
+	joined := c.meet()
+	c.valid.Store(true)
+	c.expire()
+	if l.cursor == nil {
+		c.sendLogin(l.uniqueNo, joined)
+		c.release(joined, false)
+		return nil
+	}
+	from := joined.Clone()
+	for p, offset := range l.cursor {
+		from[p] = offset
+	}
+	c.sendLogin(l.uniqueNo, from)
+	c.resuming = make(chan struct{})
+	go func() {
+		defer func() { <-c.server.resumes }()
+		c.resume(from, joined)
+	}()
+	return nil
+}
+
+// enlist makes the connection one of its user's; false if it is closing.
+func (c *session) enlist() bool {
+	p := c.user.Load()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.gone || p == nil {
+		return false
+	}
+	c.bound = p
+	c.server.hub.login(p, c)
+	return true
+}
+
+// meet gives, for each partition, an offset between two deliveries: everything
+// after it is delivered or held from now on.
+func (c *session) meet() events.Cursor {
+	joined := events.Cursor{}
+	for i, p := range c.server.partitions {
+		c.server.tail.Between(p, func(folded int64) {
+			c.live[i] = true
+			joined[p] = folded
+		})
+	}
+	return joined
+}
+
+// expire closes the connection when the token of its login expires.
+func (c *session) expire() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.tokenBy != nil {
+		c.tokenBy.Stop()
+		c.tokenBy = nil
+	}
+	if c.claims.Expires.IsZero() || c.gone {
+		return
+	}
+	c.tokenBy = time.AfterFunc(c.claims.Expires.Sub(c.server.o.Now()), func() {
+		c.conn.Close(CloseTokenExpired, "token expired")
+	})
+}
+
+// sendLogin is push 8 of a success.
+func (c *session) sendLogin(uniqueNo string, cursor events.Cursor) {
+	c.flushBefore(cursor)
+	c.push8(text("code", "200"), text("msg", c.request.url.Success), optional("uniqueNo", uniqueNo),
+		text("userId", c.bound.id), text("cursor", cursor.String()))
+}
+
+// sendLoginFailure is push 8 of a refusal.
+func (c *session) sendLoginFailure(uniqueNo string, bad *commands.Refusal, wait time.Duration) {
+	fields := []field{text("code", "400"), text("msg", reasonTable[bad.Reason].text), optional("uniqueNo", uniqueNo),
+		text("reason", bad.Reason), text("detail", bad.Detail)}
+	if wait > 0 {
+		fields = append(fields, field{name: "retryAfterMs", kind: fieldNumber, num: wait.Milliseconds()})
+	}
+	c.push8(fields...)
+}
+
+func (c *session) push8(fields ...field) {
+	c.sendFrame(&Frame{"8", fields})
+	c.server.o.Metrics.Pushed("8", 1)
+}
+
+// asRefusal gives the refusal that an error is, or stands for.
+func asRefusal(err error) *commands.Refusal {
+	var bad *commands.Refusal
+	switch {
+	case errors.As(err, &bad):
+		return bad
+	case errors.Is(err, events.ErrUnavailable):
+		return refuse(commands.Unavailable, "the log can't be reached; nothing happened")
+	}
+	return refuse(commands.Unknown, "the log's answer did not come in time")
+}

@@ -1,0 +1,219 @@
+package ws
+
+import (
+	"hash/maphash"
+	"math"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"lishi/events"
+)
+
+// hub knows the people who are connected, or were a moment ago.
+//
+// Locks: a shard's mu is taken with nothing held but, by delivery, a partition's
+// fold lock and a ledger's read lock. While it is held only a person's mu may be
+// taken.
+type hub struct {
+	seed       maphash.Seed
+	shards     [64]shard
+	partitions int
+	rate       float64
+	burst      float64
+	logins     atomic.Int64 // logged-in connections
+}
+
+type shard struct {
+	mu     sync.RWMutex
+	people map[string]*person
+	swept  time.Time
+}
+
+// person is one user on this node, over all connections and HTTP requests.
+type person struct {
+	id   string
+	hole string // the id as JSON: what fills the hole of a shared frame
+	// seen holds, by partition, the greatest offset that the user was answered or
+	// pushed; 0 where none. A query of theirs sees at least that much.
+	seen     []atomic.Int64
+	sessions atomic.Pointer[[]*session] // logged in; replaced, never changed
+
+	mu     sync.Mutex
+	refs   int // sessions that hold this person
+	used   time.Time
+	tokens float64 // of the rate
+	filled time.Time
+}
+
+// linger is how long a person without connection is remembered: longer than any
+// read model may lag, and until the rate's bucket is full again.
+const linger = time.Minute
+
+func newHub(partitions int, o Options) *hub {
+	h := &hub{seed: maphash.MakeSeed(), partitions: partitions, rate: float64(o.Rate), burst: float64(o.Burst)}
+	for i := range h.shards {
+		h.shards[i].people = map[string]*person{}
+	}
+	return h
+}
+
+func (h *hub) shard(user string) *shard {
+	return &h.shards[maphash.String(h.seed, user)%uint64(len(h.shards))]
+}
+
+// find gives the person, or nil.
+func (h *hub) find(user string) *person {
+	s := h.shard(user)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.people[user]
+}
+
+// enter gives the person, made where needed. held: until leave is called.
+func (h *hub) enter(user string, now time.Time, held bool) *person {
+	s := h.shard(user)
+	s.mu.RLock()
+	p := s.people[user]
+	if p != nil {
+		p.touch(now, held) // under the shard's lock: sweep does not miss it
+	}
+	s.mu.RUnlock()
+	if p != nil {
+		return p
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sweep(now)
+	if p = s.people[user]; p == nil {
+		p = &person{id: user, hole: string(appendText(nil, user)), seen: make([]atomic.Int64, h.partitions), tokens: h.burst, filled: now}
+		s.people[user] = p
+	}
+	p.touch(now, held)
+	return p
+}
+
+func (p *person) touch(now time.Time, held bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.used = now
+	if held {
+		p.refs++
+	}
+}
+
+func (p *person) leave(now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refs--
+	p.used = now
+}
+
+// sweep forgets people who left long ago. The caller holds s.mu.
+func (s *shard) sweep(now time.Time) {
+	if now.Sub(s.swept) < linger {
+		return
+	}
+	s.swept = now
+	for id, p := range s.people {
+		p.mu.Lock()
+		if p.refs == 0 && now.Sub(p.used) > linger {
+			delete(s.people, id)
+		}
+		p.mu.Unlock()
+	}
+}
+
+// everybody gives all people who have a logged-in connection.
+func (h *hub) everybody() []*person {
+	var all []*person
+	for i := range h.shards {
+		s := &h.shards[i]
+		s.mu.RLock()
+		for _, p := range s.people {
+			if len(p.connections()) > 0 {
+				all = append(all, p)
+			}
+		}
+		s.mu.RUnlock()
+	}
+	return all
+}
+
+func (h *hub) online(user string) bool {
+	p := h.find(user)
+	return p != nil && len(p.connections()) > 0
+}
+
+// connections are the logged-in ones.
+func (p *person) connections() []*session {
+	if s := p.sessions.Load(); s != nil {
+		return *s
+	}
+	return nil
+}
+
+func (h *hub) login(p *person, s *session) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	list := append(slices.Clone(p.connections()), s)
+	p.sessions.Store(&list)
+	h.logins.Add(1)
+}
+
+func (h *hub) logout(p *person, s *session) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i := slices.Index(p.connections(), s)
+	if i < 0 {
+		return
+	}
+	list := slices.Delete(slices.Clone(p.connections()), i, i+1)
+	p.sessions.Store(&list)
+	h.logins.Add(-1)
+}
+
+// saw notes that the user was answered or pushed an offset of a partition.
+func (p *person) saw(partition int, offset int64) {
+	for {
+		old := p.seen[partition].Load()
+		if offset <= old || p.seen[partition].CompareAndSwap(old, offset) {
+			return
+		}
+	}
+}
+
+// cursor is what the user has seen on this node, as positions.
+func (p *person) cursor(partitions []events.Partition) events.Cursor {
+	c := events.Cursor{}
+	for i := range p.seen {
+		if o := p.seen[i].Load(); o > 0 {
+			c[partitions[i]] = o
+		}
+	}
+	return c
+}
+
+// take is one request out of the user's rate. Where it is too much, it says how
+// long to wait.
+func (h *hub) take(p *person, now time.Time) (wait time.Duration) {
+	if h.rate <= 0 {
+		return 0
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tokens, p.filled = refill(p.tokens, p.filled, now, h.rate, h.burst)
+	if p.tokens >= 1 {
+		p.tokens--
+		return 0
+	}
+	return time.Duration(math.Ceil((1-p.tokens)/h.rate*1000)) * time.Millisecond
+}
+
+func refill(tokens float64, filled, now time.Time, rate, burst float64) (float64, time.Time) {
+	if d := now.Sub(filled).Seconds(); d > 0 {
+		return min(burst, tokens+d*rate), now
+	}
+	return tokens, filled
+}

@@ -1,0 +1,142 @@
+package ws
+
+import (
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+
+	"lishi/commands"
+)
+
+// URL is one row of the registry: what can be asked for, and its texts.
+type URL struct {
+	Path    string // "/chat/sendMessage"
+	Action  string // 动作: 发送消息
+	Success string // 动作成功
+	Failure string // 动作失败
+	Seed    bool   // of the seed, whose failures all have code 400
+	Socket  bool   // only over a socket
+
+	command bool // else a query
+	plan    *plan
+}
+
+// Registry is every url. It feeds the socket, the HTTP twin, the docs and tests.
+type Registry struct {
+	urls map[string]*URL // by path without slashes at its ends
+	rows []*URL          // in the order of the table
+}
+
+// Find gives a url by its path, with or without slashes at its ends; nil if
+// there is none.
+func (r *Registry) Find(path string) *URL { return r.urls[strings.Trim(path, "/")] }
+
+// All lists the urls in the table's order.
+func (r *Registry) All() []*URL { return r.rows }
+
+const (
+	pathLogin = "/chat/login"
+	pathPing  = "/chat/ping"
+)
+
+// urls is the table: a new command is one line here and one file in commands, a
+// new query one line here and one in its read model.
+var urls = NewRegistry(
+	socketOnly(pathLogin, "登录"),
+	bare(pathPing, "心跳"),
+	seed(command[commands.SendMessage]("/chat/sendMessage", "发送消息")),
+	seed(command[commands.SendGroupMessage]("/chat/sendGroupMessage", "发送群组消息")),
+	command[commands.ReadMessage]("/chat/readMessage", "标记已读"),
+	command[commands.ApplyFriend]("/friend/applyFriend", "申请好友"),
+	command[commands.VerifyFriend]("/friend/verifyFriend", "审核好友"),
+	command[commands.DeleteFriend]("/friend/deleteFriend", "删除好友"),
+	command[commands.AddGroup]("/group/addGroup", "创建群组"),
+	command[commands.ApplyGroup]("/group/applyGroup", "申请入群"),
+	command[commands.InvitationGroup]("/group/invitationGroup", "邀请入群"),
+	command[commands.GroupVerify]("/group/groupVerify", "审核入群申请"),
+	command[commands.UserVerify]("/group/userVerify", "审核入群邀请"),
+	command[commands.RemoveUserGroup]("/group/removeUserGroup", "移除群成员"),
+	command[commands.QuitGroup]("/group/quitGroup", "退出群组"),
+	command[commands.DeleteGroup]("/group/deleteGroup", "解散群组"),
+	command[commands.UpdateUser]("/user/updateUser", "修改用户资料"),
+)
+
+// NewRegistry makes a registry of rows. It panics on a path that comes twice.
+func NewRegistry(rows ...*URL) *Registry {
+	r := &Registry{urls: make(map[string]*URL, len(rows)), rows: rows}
+	for _, u := range rows {
+		key := strings.Trim(u.Path, "/")
+		if r.urls[key] != nil {
+			panic("ws: two rows for " + u.Path)
+		}
+		r.urls[key] = u
+	}
+	return r
+}
+
+func row(path, action string) *URL {
+	return &URL{Path: path, Action: action, Success: action + "成功", Failure: action + "失败"}
+}
+
+func command[C any, P interface {
+	*C
+	commands.Command
+}](path, action string) *URL {
+	u := row(path, action)
+	u.command = true
+	u.plan = newPlan(reflect.TypeFor[C]())
+	return u
+}
+
+func query[Q any, P interface {
+	*Q
+	Query
+}](path, action string) *URL {
+	u := row(path, action)
+	u.plan = newPlan(reflect.TypeFor[Q]())
+	return u
+}
+
+func seed(u *URL) *URL {
+	u.Seed = true
+	return u
+}
+
+func socketOnly(path, action string) *URL {
+	u := seed(row(path, action))
+	u.Socket = true
+	return u
+}
+
+func bare(path, action string) *URL {
+	u := row(path, action)
+	u.Success = msgPong
+	return u
+}
+
+// Markdown writes the table of urls as it stands in the docs.
+func (r *Registry) Markdown(w io.Writer) error {
+	if _, err := fmt.Fprintln(w, "| url | params | success | failure |\n| --- | --- | --- | --- |"); err != nil {
+		return err
+	}
+	for _, u := range r.rows {
+		var ps []string
+		switch {
+		case u.Path == pathLogin:
+			ps = []string{"cursor?", "own?"}
+		case u.plan != nil:
+			for _, f := range u.plan.fields {
+				name := f.name
+				if f.optional {
+					name += "?"
+				}
+				ps = append(ps, name)
+			}
+		}
+		if _, err := fmt.Fprintf(w, "| %s | %s | %s | %s |\n", u.Path, strings.Join(ps, ", "), u.Success, u.Failure); err != nil {
+			return err
+		}
+	}
+	return nil
+}
