@@ -1,0 +1,212 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"lishi/events"
+)
+
+// A build is one filling of a projection's tables from the log. Its tables are
+// named <table>_b<build> and never renamed, so whoever reads them is never
+// overtaken by a swap. Three small tables keep the books:
+//
+//	lishi_builds       which builds were begun, of which version
+//	lishi_checkpoints  how far each came; the greatest counts
+//	lishi_live         which one answers; the latest swap counts
+type build struct {
+	number     uint32
+	projection string
+	version    int
+	dropped    bool
+}
+
+// checkpoint says that the rows of every event up to offset are in the tables.
+// event is the last admitted one that was looked at: a log that has another
+// event there is not the log that the build was made from.
+type checkpoint struct {
+	offset      int64
+	event       events.ID
+	eventOffset int64
+}
+
+// swap is one row of lishi_live: build answers now, previous did before.
+type swap struct {
+	build, previous uint32
+	number          uint64
+}
+
+type books struct {
+	builds      []build
+	checkpoints map[uint32]map[events.Partition]checkpoint
+	live        map[string]swap
+}
+
+var bookTables = []string{
+	`CREATE TABLE IF NOT EXISTS lishi_builds (build UInt32, projection String, version UInt32, dropped UInt8)
+		ENGINE = ReplacingMergeTree(dropped) ORDER BY build`,
+	`CREATE TABLE IF NOT EXISTS lishi_checkpoints (build UInt32, partition LowCardinality(String), offset UInt64, event String, event_offset Int64)
+		ENGINE = ReplacingMergeTree(offset) ORDER BY (build, partition)`,
+	`CREATE TABLE IF NOT EXISTS lishi_live (projection String, build UInt32, previous UInt32, swap UInt64)
+		ENGINE = ReplacingMergeTree(swap) ORDER BY projection`,
+}
+
+// readBooks makes the bookkeeping tables where they are missing and reads them.
+// They hold a few rows, so FINAL costs nothing here.
+func readBooks(ctx context.Context, db DB) (books, error) {
+	b := books{checkpoints: map[uint32]map[events.Partition]checkpoint{}, live: map[string]swap{}}
+	for _, sql := range bookTables {
+		if err := db.Exec(ctx, sql); err != nil {
+			return b, err
+		}
+	}
+	err := each(ctx, db, `SELECT build, projection, version, dropped = 1 FROM lishi_builds FINAL ORDER BY build`, nil, func(s RowScanner) error {
+		var r build
+		var version uint32
+		if err := s.Scan(&r.number, &r.projection, &version, &r.dropped); err != nil {
+			return err
+		}
+		r.version = int(version)
+		b.builds = append(b.builds, r)
+		return nil
+	})
+	if err != nil {
+		return b, err
+	}
+	err = each(ctx, db, `SELECT build, toString(partition), offset, event, event_offset FROM lishi_checkpoints FINAL`, nil, func(s RowScanner) error {
+		var number uint32
+		var partition, id string
+		var offset uint64
+		var c checkpoint
+		if err := s.Scan(&number, &partition, &offset, &id, &c.eventOffset); err != nil {
+			return err
+		}
+		p, err := events.ParsePosition(partition + "-" + strconv.FormatUint(offset, 10))
+		if err == nil {
+			c.event, err = events.ParseID(id)
+		}
+		if err != nil {
+			return fmt.Errorf("projections: lishi_checkpoints: %w", err)
+		}
+		c.offset = p.Offset
+		if b.checkpoints[number] == nil {
+			b.checkpoints[number] = map[events.Partition]checkpoint{}
+		}
+		b.checkpoints[number][p.Partition] = c
+		return nil
+	})
+	if err != nil {
+		return b, err
+	}
+	err = each(ctx, db, `SELECT projection, build, previous, swap FROM lishi_live FINAL`, nil, func(s RowScanner) error {
+		var name string
+		var r swap
+		if err := s.Scan(&name, &r.build, &r.previous, &r.number); err != nil {
+			return err
+		}
+		b.live[name] = r
+		return nil
+	})
+	return b, err
+}
+
+// each runs a query and hands on its rows.
+func each(ctx context.Context, db DB, sql string, args []Arg, row func(RowScanner) error) error {
+	rows, err := db.Query(ctx, sql, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := row(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+func physical(table string, build uint32) string { return table + "_b" + strconv.Itoa(int(build)) }
+
+// createTables makes a build's tables where they are missing.
+func createTables(ctx context.Context, db DB, tables []Table, number uint32) error {
+	for _, t := range tables {
+		var b strings.Builder
+		fmt.Fprintf(&b, "CREATE TABLE IF NOT EXISTS `%s` (partition LowCardinality(String), offset UInt64", physical(t.Name, number))
+		for _, f := range t.Fields {
+			fmt.Fprintf(&b, ", %s %s", f.Name, f.Type)
+		}
+		fmt.Fprintf(&b, ") ENGINE = ReplacingMergeTree(offset) ORDER BY (%s)", strings.Join(t.Key, ", "))
+		if t.Granularity > 0 {
+			fmt.Fprintf(&b, " SETTINGS index_granularity = %d", t.Granularity)
+		}
+		if err := db.Exec(ctx, b.String()); err != nil {
+			return fmt.Errorf("table %s: %w", t.Name, err)
+		}
+	}
+	return nil
+}
+
+// recordBuild writes down that a build was begun, or that it is dropped.
+func recordBuild(ctx context.Context, db DB, b build) error {
+	return db.Exec(ctx, `INSERT INTO lishi_builds (build, projection, version, dropped)
+		SELECT {build:UInt32}, {projection:String}, {version:UInt32}, {dropped:Bool}`,
+		Arg{"build", b.number}, Arg{"projection", b.projection}, Arg{"version", uint32(b.version)}, Arg{"dropped", b.dropped})
+}
+
+// recordSwap makes a build the one that answers. This one row is the swap.
+func recordSwap(ctx context.Context, db DB, projection string, s swap) error {
+	return db.Exec(ctx, `INSERT INTO lishi_live (projection, build, previous, swap)
+		SELECT {projection:String}, {build:UInt32}, {previous:UInt32}, {swap:UInt64}`,
+		Arg{"projection", projection}, Arg{"build", s.build}, Arg{"previous", s.previous}, Arg{"swap", s.number})
+}
+
+// showViews gives SQL users the tables' names for the live build's rows, each
+// key once.
+func showViews(ctx context.Context, db DB, tables []Table, number uint32) error {
+	for _, t := range tables {
+		sql := fmt.Sprintf("CREATE OR REPLACE VIEW `%s` AS SELECT * FROM `%s` FINAL", t.Name, physical(t.Name, number))
+		if err := db.Exec(ctx, sql); err != nil {
+			return fmt.Errorf("view %s: %w", t.Name, err)
+		}
+	}
+	return nil
+}
+
+// sweep drops the tables of all builds of a projection but those to keep. That
+// a build is dropped is written down first: its checkpoints stay behind, and
+// nobody may go on from them.
+func sweep(ctx context.Context, db DB, p Projection, keep func(number uint32) bool) error {
+	drop := map[string]uint32{}
+	err := each(ctx, db, `SELECT name FROM system.tables WHERE database = currentDatabase()`, nil, func(s RowScanner) error {
+		var name string
+		if err := s.Scan(&name); err != nil {
+			return err
+		}
+		for _, t := range p.Tables() {
+			suffix, ok := strings.CutPrefix(name, t.Name+"_b")
+			n, err := strconv.ParseUint(suffix, 10, 32)
+			if ok && err == nil && physical(t.Name, uint32(n)) == name && !keep(uint32(n)) {
+				drop[name] = uint32(n)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	recorded := map[uint32]bool{}
+	for name, number := range drop {
+		if !recorded[number] {
+			if err := recordBuild(ctx, db, build{number: number, projection: p.Name(), dropped: true}); err != nil {
+				return err
+			}
+			recorded[number] = true
+		}
+		if err := db.Exec(ctx, fmt.Sprintf("DROP TABLE IF EXISTS `%s` SYNC", name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,283 @@
+package history
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"lishi/commands"
+	"lishi/events"
+	"lishi/events/ledger"
+	"lishi/projections"
+	"lishi/projections/dates"
+)
+
+// LoadPair is /friend/loadMoreMessage: the messages of the caller and a user.
+type LoadPair struct {
+	UserID   string `param:"userId,id"`
+	Page     int64  `param:"page,int,optional"`
+	PageSize int64  `param:"pageSize,int,optional"`
+	Before   string `param:"before,position,optional"`
+	After    string `param:"after,position,optional"`
+	Limit    int64  `param:"limit,int,optional"`
+}
+
+// LoadGroup is /group/loadMoreMessage: the messages of a group that were sent
+// while the caller was a member.
+type LoadGroup struct {
+	GroupID  string `param:"groupId,id"`
+	Page     int64  `param:"page,int,optional"`
+	PageSize int64  `param:"pageSize,int,optional"`
+	Before   string `param:"before,position,optional"`
+	After    string `param:"after,position,optional"`
+	Limit    int64  `param:"limit,int,optional"`
+}
+
+// Message is one row of history.
+type Message struct {
+	ChatMessageID string     `json:"chatMessageId"`
+	SendUserID    string     `json:"sendUserId"`
+	SendNickName  string     `json:"sendNickName"`
+	ReceiveUserID string     `json:"receiveUserId"` // of a group, the group
+	GroupID       string     `json:"groupId,omitempty"`
+	TalkDate      dates.Date `json:"talkDate"`
+	Time          int64      `json:"time"`
+	TalkContent   string     `json:"talkContent"`
+	ContentType   string     `json:"contentType,omitempty"`
+	ReplyTo       string     `json:"replyTo,omitempty"`
+	AtUserIDs     []string   `json:"atUserIds,omitempty"`
+	Avatar        string     `json:"avatar"`
+	TalkSide      bool       `json:"talkSide"` // the caller's own
+	Position      string     `json:"position"`
+}
+
+// Needs implements projections.Query.
+func (LoadPair) Needs() []string { return []string{Name} }
+
+// Needs implements projections.Query.
+func (LoadGroup) Needs() []string { return []string{Name} }
+
+// Run implements projections.Query. What two people said stays readable for both
+// after their friendship has ended.
+func (q LoadPair) Run(ctx context.Context, r projections.Reader, caller string) (projections.Page, error) {
+	if _, ok := r.Book.User(q.UserID); !ok {
+		return projections.Page{}, commands.ErrNotFound.With("no such user")
+	}
+	if q.UserID == caller {
+		return projections.Page{}, commands.ErrBadRequest.With("userId is yourself")
+	}
+	w := window{q.Page, q.PageSize, q.Before, q.After, q.Limit}
+	return w.load(ctx, r, caller, events.PairStream(caller, q.UserID), Everything)
+}
+
+// Run implements projections.Query.
+func (q LoadGroup) Run(ctx context.Context, r projections.Reader, caller string) (projections.Page, error) {
+	s := events.GroupStream(q.GroupID)
+	relations := r.Book.Relations(s)
+	if _, ok := relations.Group(s); !ok {
+		return projections.Page{}, commands.ErrNotFound.With("no such group")
+	}
+	seen := relations.Intervals(s, caller)
+	if len(seen) == 0 {
+		return projections.Page{}, commands.ErrNotMember
+	}
+	w := window{q.Page, q.PageSize, q.Before, q.After, q.Limit}
+	return w.load(ctx, r, caller, s, seen)
+}
+
+// Everything is the interval of those who see all of a conversation.
+var Everything = []ledger.Interval{{From: events.Start}}
+
+// window says which messages are wanted.
+type window struct {
+	page, size    int64
+	before, after string
+	limit         int64
+}
+
+func (w window) load(ctx context.Context, r projections.Reader, caller string, s events.Stream, seen []ledger.Interval) (projections.Page, error) {
+	p := r.Book.Layout().Partition(s)
+	paged := w.page != 0 || w.size != 0
+	if paged && (w.before != "" || w.after != "" || w.limit != 0) {
+		return projections.Page{}, commands.ErrBadRequest.With("page and pageSize do not go with before, after and limit")
+	}
+	if w.page < 0 || w.page > math.MaxInt32 {
+		return projections.Page{}, commands.ErrBadRequest.With("page counts from 1")
+	}
+	name, n := "limit", w.limit
+	if paged {
+		name, n = "pageSize", w.size
+	}
+	limit, err := projections.Limit(name, n)
+	if err != nil {
+		return projections.Page{}, err
+	}
+	after, err := offset("after", w.after, p, events.Start)
+	if err != nil {
+		return projections.Page{}, err
+	}
+	before, err := offset("before", w.before, p, math.MaxInt64)
+	if err != nil {
+		return projections.Page{}, err
+	}
+	newest := w.after == "" || w.before != ""
+	ranges := Cut(seen, after, before)
+	if skip := (max(w.page, 1) - 1) * limit; skip > 0 {
+		if ranges, err = skipNewest(ctx, r, s, ranges, skip); err != nil {
+			return projections.Page{}, err
+		}
+	}
+	rows, err := find(ctx, r, caller, s, ranges, newest, limit)
+	if err != nil {
+		return projections.Page{}, err
+	}
+	if newest {
+		slices.Reverse(rows)
+	}
+	return projections.Page{List: rows}, nil
+}
+
+// offset reads a position of the conversation.
+func offset(param, position string, p events.Partition, none int64) (int64, error) {
+	if position == "" {
+		return none, nil
+	}
+	at, err := events.ParsePosition(position)
+	if err != nil {
+		return 0, commands.ErrBadRequest.With(param + " is not a position")
+	}
+	if at.Partition != p {
+		return 0, commands.ErrBadRequest.With(param + " is not a position of this conversation, which lives in " + p.String())
+	}
+	return at.Offset, nil
+}
+
+// Range is a span of offsets, both ends exclusive.
+type Range struct{ After, Before int64 }
+
+// Cut gives the parts of the intervals that lie between two offsets, oldest
+// first.
+func Cut(seen []ledger.Interval, after, before int64) []Range {
+	var rs []Range
+	for _, i := range seen {
+		r := Range{max(i.From, after), before}
+		if i.To > 0 {
+			r.Before = min(before, i.To+1)
+		}
+		if r.Before-1 > r.After {
+			rs = append(rs, r)
+		}
+	}
+	return rs
+}
+
+// maxRanges is how many ranges one statement carries. Who left and came back
+// more often than that costs a statement more.
+const maxRanges = 50
+
+// Where writes ranges as a condition.
+func Where(rs []Range) string {
+	parts := make([]string, len(rs))
+	for i, r := range rs {
+		switch {
+		case r.Before == math.MaxInt64 && r.After < 0:
+			parts[i] = "1"
+		case r.Before == math.MaxInt64:
+			parts[i] = fmt.Sprintf("offset > %d", r.After)
+		case r.After < 0:
+			parts[i] = fmt.Sprintf("offset < %d", r.Before)
+		default:
+			parts[i] = fmt.Sprintf("offset > %d AND offset < %d", r.After, r.Before)
+		}
+	}
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	return "((" + strings.Join(parts, ") OR (") + "))"
+}
+
+// chunks cuts ranges into lists that fit a statement, in reading order.
+func chunks(rs []Range, newest bool) [][]Range {
+	rs = slices.Clone(rs)
+	if newest {
+		slices.Reverse(rs)
+	}
+	return slices.Collect(slices.Chunk(rs, maxRanges))
+}
+
+// find reads the newest or the oldest messages in the ranges. A row that was
+// written twice comes once.
+func find(ctx context.Context, r projections.Reader, caller string, s events.Stream, ranges []Range, newest bool, limit int64) ([]Message, error) {
+	p := r.Book.Layout().Partition(s)
+	order := "ASC"
+	if newest {
+		order = "DESC"
+	}
+	rows := []Message{}
+	for _, rs := range chunks(ranges, newest) {
+		sql := fmt.Sprintf(`SELECT offset, id, sender, content, toString(content_type), reply_to, at_users, said FROM %s
+			WHERE conversation = {conversation:String} AND %s
+			ORDER BY conversation %s, offset %s LIMIT 1 BY offset LIMIT {limit:UInt32}`, r.Table("messages"), Where(rs), order, order)
+		args := []projections.Arg{{Name: "conversation", Value: s.Key()}, {Name: "limit", Value: uint32(limit) - uint32(len(rows))}}
+		err := r.Select(ctx, sql, args, func(row projections.RowScanner) error {
+			var m Message
+			var offset uint64
+			if err := row.Scan(&offset, &m.ChatMessageID, &m.SendUserID, &m.TalkContent, &m.ContentType, &m.ReplyTo, &m.AtUserIDs, &m.Time); err != nil {
+				return err
+			}
+			m.Position = events.Position{Partition: p, Offset: int64(offset)}.String()
+			rows = append(rows, m)
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		if int64(len(rows)) == limit {
+			break
+		}
+	}
+	for i := range rows {
+		rows[i].dress(r, caller, s)
+	}
+	return rows, nil
+}
+
+// dress adds what is not in the row: names and pictures as they are today, and
+// what depends on who looks.
+func (m *Message) dress(r projections.Reader, caller string, s events.Stream) {
+	sender, _ := r.Book.User(m.SendUserID)
+	m.SendNickName, m.Avatar = sender.NickName, sender.Avatar
+	m.TalkSide = m.SendUserID == caller
+	m.TalkDate = r.Dates.At(m.Time)
+	m.ReceiveUserID = s.Other(m.SendUserID)
+	if s.Kind == events.Group {
+		m.GroupID, m.ReceiveUserID = s.ID, s.ID
+	}
+}
+
+// skipNewest takes the newest n messages off the ranges. It reads their offsets
+// alone, so a page far back costs what it skips, but little for each.
+func skipNewest(ctx context.Context, r projections.Reader, s events.Stream, ranges []Range, n int64) ([]Range, error) {
+	for _, rs := range chunks(ranges, true) {
+		sql := fmt.Sprintf(`SELECT count(), min(offset) FROM (SELECT offset FROM %s WHERE conversation = {conversation:String} AND %s
+			ORDER BY conversation DESC, offset DESC LIMIT 1 BY offset LIMIT {n:UInt64})`, r.Table("messages"), Where(rs))
+		args := []projections.Arg{{Name: "conversation", Value: s.Key()}, {Name: "n", Value: uint64(n)}}
+		var found, least uint64
+		err := r.Select(ctx, sql, args, func(row projections.RowScanner) error { return row.Scan(&found, &least) })
+		if err != nil {
+			return nil, err
+		}
+		if n -= int64(found); n == 0 {
+			var rest []Range
+			for _, x := range ranges {
+				if x.Before = min(x.Before, int64(least)); x.Before-1 > x.After {
+					rest = append(rest, x)
+				}
+			}
+			return rest, nil
+		}
+	}
+	return nil, nil
+}

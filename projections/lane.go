@@ -1,0 +1,411 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"lishi/events"
+)
+
+// fill is a build that is being filled.
+type fill struct {
+	build
+	projection Projection
+	lane       *lane         // guarded by Engine.mu; nil once nobody fills it
+	err        error         // why it failed; guarded by Engine.mu
+	candidate  bool          // becomes live once it has caught up
+	target     events.Cursor // no candidate becomes live before it has come this far
+
+	rows  *Rows // what gathers; guarded by lane.mu
+	spare *Rows // what is being written; the writer's
+
+	start map[events.Partition]checkpoint // as it was found, with every partition
+	done  events.Cursor                   // every row up to here is in ClickHouse; guarded by Engine.mu
+}
+
+// lane fills builds that are about equally far: they see the events together,
+// and while one round of inserts runs, everything that gathers goes with the
+// next. There is no timer: light load has the delay of one insert, heavy load
+// the cost of a batch.
+//
+//	Follow (a goroutine a partition) ─▶ Apply ─▶ rows ─▶ writer ─▶ rows' inserts, then the checkpoints'
+//
+// Locks: lane.mu before Engine.mu.
+type lane struct {
+	engine *Engine
+	ctx    context.Context
+	stop   context.CancelFunc
+	wake   chan struct{}
+
+	mu       sync.Mutex
+	room     *sync.Cond
+	fills    []*fill
+	passed   map[events.Partition]checkpoint // applied up to here
+	gathered map[events.Partition]checkpoint // of those, what the writer has not taken
+	done     events.Cursor                   // written up to here
+	fresh    freshness
+
+	unsaved map[events.Partition]checkpoint // written, but not yet in a checkpoint; the writer's
+	idle    int64                           // offsets passed in unsaved without making a row
+}
+
+// freshness tells since when a lane has not shown everything that was folded.
+type freshness struct {
+	caught bool      // everything folded was shown, and nothing came since
+	at     time.Time // everything folded by then was shown
+	mark   events.Cursor
+	marked time.Time
+}
+
+// maxIdle is how many events without rows may pass before a checkpoint is
+// written for them alone.
+const maxIdle = 10000
+
+// newLane begins where the build that is furthest behind has come to.
+func (e *Engine) newLane(ctx context.Context, fills ...*fill) *lane {
+	l := &lane{
+		engine: e, fills: fills, wake: make(chan struct{}, 1), done: events.Cursor{},
+		passed:   map[events.Partition]checkpoint{},
+		gathered: map[events.Partition]checkpoint{},
+		unsaved:  map[events.Partition]checkpoint{},
+	}
+	l.ctx, l.stop = context.WithCancel(ctx)
+	l.room = sync.NewCond(&l.mu)
+	e.mu.Lock()
+	for _, f := range fills {
+		f.lane = l
+	}
+	e.mu.Unlock()
+	for p := range fills[0].start {
+		least := fills[0].start[p]
+		for _, f := range fills {
+			if f.start[p].offset < least.offset {
+				least = f.start[p]
+			}
+		}
+		l.passed[p], l.done[p] = least, least.offset
+	}
+	l.fresh = freshness{mark: e.tail.Folded(), marked: e.options.Now()}
+	return l
+}
+
+// run fills until the lane's context ends or no build is left; with upTo, until
+// everything up to that cursor is written.
+func (l *lane) run(upTo events.Cursor) error {
+	ctx := l.ctx
+	defer l.stop()
+	defer context.AfterFunc(ctx, func() { l.mu.Lock(); l.room.Broadcast(); l.mu.Unlock() })()
+	l.commit(ctx, l.fills, nil) // there may be nothing to do
+	var pulls sync.WaitGroup
+	for p := range l.done {
+		pulls.Go(func() { l.pull(ctx, p, upTo) })
+	}
+	pulled := make(chan struct{})
+	go func() { pulls.Wait(); close(pulled) }()
+	defer func() { l.stop(); <-pulled }()
+	for {
+		over := false
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-pulled:
+			over = true
+		case <-l.wake:
+		}
+		for b := l.take(); b != nil; b = l.take() {
+			if err := l.write(ctx, b); err != nil {
+				return err
+			}
+		}
+		if over {
+			return ctx.Err()
+		}
+	}
+}
+
+// pull brings one partition's events.
+func (l *lane) pull(ctx context.Context, p events.Partition, upTo events.Cursor) {
+	err := l.engine.retry(ctx, "reading "+p.String(), func() error {
+		l.mu.Lock()
+		after := l.passed[p].offset
+		l.mu.Unlock()
+		each := func(batch []events.Recorded, passed int64) error { return l.apply(ctx, p, batch, passed) }
+		if upTo == nil {
+			return l.engine.tail.Follow(ctx, p, after, each)
+		}
+		return l.engine.tail.Range(ctx, p, after, upTo[p], each)
+	})
+	if err != nil && ctx.Err() == nil {
+		l.failAll(fmt.Errorf("reading %s: %w", p, err))
+	}
+}
+
+// apply adds a batch's rows. It waits while as much has gathered as may be held
+// in memory: then nothing more is pulled either.
+func (l *lane) apply(ctx context.Context, p events.Partition, batch []events.Recorded, passed int64) error {
+	name := p.String()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.fresh.caught {
+		l.fresh.caught, l.fresh.at = false, l.engine.options.Now()
+	}
+	at := l.passed[p]
+	for i := range batch {
+		if l.full() {
+			l.signal()
+			for l.full() && ctx.Err() == nil {
+				l.room.Wait()
+			}
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		r := &batch[i]
+		for n := 0; n < len(l.fills); {
+			f := l.fills[n]
+			if r.Position.Offset > f.start[p].offset {
+				if err := f.apply(r, name, l.engine); err != nil {
+					l.removeLocked(f)
+					l.engine.fail(f, err)
+					continue
+				}
+			}
+			n++
+		}
+		at = checkpoint{offset: r.Position.Offset, event: r.ID, eventOffset: r.Position.Offset}
+		l.passed[p], l.gathered[p] = at, at
+	}
+	at.offset = passed
+	l.passed[p], l.gathered[p] = at, at
+	l.signal()
+	return nil
+}
+
+// apply calls the projection. A panic is a fault of that projection alone.
+func (f *fill) apply(r *events.Recorded, partition string, e *Engine) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%s at %s: %v", r.Body.Type(), r.Position, p)
+		}
+	}()
+	f.rows.begin(r, partition)
+	f.projection.Apply(*r, e.tail.Book(), f.rows)
+	f.rows.end()
+	return nil
+}
+
+func (l *lane) full() bool {
+	rows, bytes := 0, 0
+	for _, f := range l.fills {
+		rows += f.rows.size
+		bytes += f.rows.bytes
+	}
+	return rows >= l.engine.options.MaxRows || bytes >= l.engine.options.MaxBytes
+}
+
+func (l *lane) signal() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// batch is what the writer takes at once.
+type batch struct {
+	fills  []*fill
+	passed map[events.Partition]checkpoint
+	events int64 // offsets passed
+}
+
+func (l *lane) take() *batch {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.gathered) == 0 {
+		return nil
+	}
+	b := &batch{passed: l.gathered}
+	l.gathered = map[events.Partition]checkpoint{}
+	for p, c := range b.passed {
+		b.events += c.offset - l.done[p]
+	}
+	for _, f := range l.fills {
+		f.rows, f.spare = f.spare, f.rows
+		b.fills = append(b.fills, f)
+	}
+	l.room.Broadcast()
+	return b
+}
+
+// write inserts the rows of all partitions, one INSERT a table, then the
+// checkpoints, in one INSERT. Killed in between it writes the same rows again.
+func (l *lane) write(ctx context.Context, b *batch) error {
+	e := l.engine
+	type insert struct {
+		f   *fill
+		t   *columns
+		err error
+	}
+	var inserts []*insert
+	for _, f := range b.fills {
+		for _, t := range f.spare.tables {
+			if t.rows > 0 {
+				inserts = append(inserts, &insert{f: f, t: t})
+			}
+		}
+	}
+	var wg sync.WaitGroup
+	for _, in := range inserts {
+		e.inserting <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-e.inserting }()
+			in.err = e.retry(ctx, "inserting into "+in.t.table, func() error { return e.db.Insert(ctx, in.t.table, in.t.cols) })
+		})
+	}
+	wg.Wait()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	fills := b.fills
+	for _, in := range inserts {
+		if in.err != nil {
+			fills = without(fills, in.f)
+			l.fail(in.f, fmt.Errorf("inserting into %s: %w", in.t.table, in.err))
+		}
+	}
+	for _, f := range b.fills {
+		f.spare.clear()
+	}
+	l.idle += b.events
+	maps.Copy(l.unsaved, b.passed)
+	if len(inserts) > 0 || l.idle >= maxIdle {
+		if err := l.save(ctx, fills); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			l.failAll(fmt.Errorf("inserting into lishi_checkpoints: %w", err))
+			return nil
+		}
+	}
+	l.commit(ctx, fills, b.passed)
+	return nil
+}
+
+// save writes the checkpoints of all builds of the lane.
+func (l *lane) save(ctx context.Context, fills []*fill) error {
+	var number []uint32
+	var partition, event []string
+	var offset []uint64
+	var eventOffset []int64
+	for _, f := range fills {
+		for p, c := range l.unsaved {
+			if c.offset > f.start[p].offset {
+				number = append(number, f.number)
+				partition = append(partition, p.String())
+				offset = append(offset, uint64(c.offset))
+				event = append(event, c.event.String())
+				eventOffset = append(eventOffset, c.eventOffset)
+			}
+		}
+	}
+	err := l.engine.retry(ctx, "inserting into lishi_checkpoints", func() error {
+		return l.engine.db.Insert(ctx, "lishi_checkpoints", []Column{
+			{"build", "UInt32", number}, {"partition", "LowCardinality(String)", partition}, {"offset", "UInt64", offset},
+			{"event", "String", event}, {"event_offset", "Int64", eventOffset},
+		})
+	})
+	if err == nil {
+		clear(l.unsaved)
+		l.idle = 0
+	}
+	return err
+}
+
+// commit tells the rest of the program what is now to be seen.
+func (l *lane) commit(ctx context.Context, fills []*fill, passed map[events.Partition]checkpoint) {
+	e := l.engine
+	e.mu.Lock()
+	for _, f := range fills {
+		for p, c := range passed {
+			f.done.Advance(events.Position{Partition: p, Offset: c.offset})
+		}
+	}
+	e.changedLocked()
+	e.mu.Unlock()
+	l.refresh(passed)
+	for _, f := range fills {
+		if f.candidate && e.caughtUp(f) {
+			if err := e.promote(ctx, f); err != nil && ctx.Err() == nil {
+				l.fail(f, fmt.Errorf("becoming live: %w", err))
+			}
+		}
+	}
+}
+
+// refresh brings the lane's freshness up to date after a commit.
+func (l *lane) refresh(passed map[events.Partition]checkpoint) {
+	folded, now := l.engine.tail.Folded(), l.engine.options.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for p, c := range passed {
+		l.done[p] = c.offset
+	}
+	if l.done.Covers(l.fresh.mark) {
+		l.fresh.at = l.fresh.marked
+		l.fresh.mark, l.fresh.marked = folded, now
+	}
+	l.fresh.caught = len(l.gathered) == 0 && l.done.Covers(folded)
+}
+
+// lag is how long ago everything that had happened by then was to be seen.
+func (l *lane) lag() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.fresh.caught {
+		return 0
+	}
+	return l.engine.options.Now().Sub(l.fresh.at)
+}
+
+func (l *lane) fail(f *fill, err error) {
+	l.mu.Lock()
+	l.removeLocked(f)
+	l.mu.Unlock()
+	l.engine.fail(f, err)
+}
+
+func (l *lane) failAll(err error) {
+	l.mu.Lock()
+	fills := append([]*fill(nil), l.fills...)
+	l.mu.Unlock()
+	for _, f := range fills {
+		l.fail(f, err)
+	}
+}
+
+// remove takes a build out of the lane; the last one ends it.
+func (l *lane) remove(f *fill) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.removeLocked(f)
+}
+
+func (l *lane) removeLocked(f *fill) {
+	l.fills = without(l.fills, f)
+	if len(l.fills) == 0 {
+		l.stop()
+	}
+	l.room.Broadcast()
+}
+
+func without(fills []*fill, f *fill) []*fill {
+	var rest []*fill
+	for _, g := range fills {
+		if g != f {
+			rest = append(rest, g)
+		}
+	}
+	return rest
+}

@@ -1,0 +1,152 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"lishi/events"
+)
+
+// Tables are the names that tables have in the builds which a query was given:
+// a swap while it runs changes nothing for it.
+type Tables map[string]string
+
+// Wait returns once the live builds of the projections show everything up to
+// the cursor and lag no further behind than Options.Patience, and says where
+// their rows are. After that long it gives ErrUnavailable.
+func (e *Engine) Wait(ctx context.Context, names []string, c events.Cursor) (Tables, error) {
+	var patience <-chan time.Time
+	for {
+		e.mu.Lock()
+		changed := e.changed
+		e.mu.Unlock()
+		tables, why := e.covers(names, c)
+		if why == "" {
+			return tables, nil
+		}
+		if patience == nil {
+			t := time.NewTimer(e.options.Patience)
+			defer t.Stop()
+			patience = t.C
+		}
+		select {
+		case <-changed:
+		case <-patience:
+			return nil, fmt.Errorf("%w: %s", ErrUnavailable, why)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// Covers tells whether Wait would return at once.
+func (e *Engine) Covers(names []string, c events.Cursor) bool {
+	_, why := e.covers(names, c)
+	return why == ""
+}
+
+func (e *Engine) covers(names []string, c events.Cursor) (Tables, string) {
+	tables, lanes := Tables{}, map[string]*lane{}
+	folded := e.tail.Folded()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, name := range names {
+		m := e.modelLocked(name)
+		switch {
+		case m == nil:
+			return nil, "there is no projection " + name
+		case m.live == nil:
+			return nil, name + " is being built"
+		case !m.live.done.Covers(c):
+			return nil, name + " has not caught up"
+		case m.live.lane == nil && !m.live.done.Covers(folded):
+			return nil, name + " is not kept up to date"
+		}
+		for _, t := range m.projection.Tables() {
+			tables[t.Name] = "`" + physical(t.Name, m.live.number) + "`"
+		}
+		if m.live.lane != nil {
+			lanes[name] = m.live.lane
+		}
+	}
+	e.mu.Unlock() // locks are taken the other way round
+	defer e.mu.Lock()
+	for name, l := range lanes {
+		if lag := l.lag(); lag > e.options.Patience {
+			return nil, fmt.Sprintf("%s lags %s behind", name, lag.Round(time.Second))
+		}
+	}
+	return tables, ""
+}
+
+// Live is the number of the build that answers for a projection; 0 if there is
+// none.
+func (e *Engine) Live(name string) uint32 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if m := e.modelLocked(name); m != nil && m.live != nil {
+		return m.live.number
+	}
+	return 0
+}
+
+// Done is the cursor up to which a projection's live build shows everything.
+func (e *Engine) Done(name string) events.Cursor {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if m := e.modelLocked(name); m != nil && m.live != nil {
+		return m.live.done.Clone()
+	}
+	return events.Cursor{}
+}
+
+// Problems names the projections that can't answer or have stopped, and why.
+// Empty means that all is well.
+func (e *Engine) Problems() map[string]string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	problems := map[string]string{}
+	for _, m := range e.models {
+		switch {
+		case m.err != nil:
+			problems[m.projection.Name()] = "stopped: " + m.err.Error()
+		case m.live == nil:
+			problems[m.projection.Name()] = "being built"
+		}
+	}
+	return problems
+}
+
+// Lag is how far a projection's live build is behind in one partition.
+type Lag struct {
+	Projection string
+	Build      uint32
+	Partition  events.Partition
+	Events     int64
+	Seconds    float64
+}
+
+// Lag measures every projection that has a live build.
+func (e *Engine) Lag() []Lag {
+	folded := e.tail.Folded()
+	var lags []Lag
+	var lanes []*lane
+	e.mu.Lock()
+	for _, m := range e.models {
+		if m.live == nil {
+			continue
+		}
+		for _, p := range e.tail.Book().Layout().Partitions() {
+			lags = append(lags, Lag{m.projection.Name(), m.live.number, p, max(folded[p]-m.live.done[p], 0), 0})
+			lanes = append(lanes, m.live.lane)
+		}
+	}
+	e.mu.Unlock()
+	for i, l := range lanes {
+		if l != nil && lags[i].Events > 0 {
+			lags[i].Seconds = l.lag().Seconds()
+		}
+	}
+	return lags
+}
