@@ -16,5 +16,5 @@ export default defineConfig(({ mode }) => ({
     reportCompressedSize: false,
   },
   server: { proxy: { '/ws': { target: 'http://127.0.0.1:8420', ws: true }, '/demo': 'http://127.0.0.1:8420' } },
-  test: { environment: 'jsdom', include: ['src/**/*.test.ts'], restoreMocks: true },
+  test: { include: ['src/**/*.test.ts'], restoreMocks: true },
 }))

@@ -1,7 +1,6 @@
 import type { Dictionary } from './zh'
 
 export const en: Dictionary = {
-  appName: 'lishi',
   tagline: 'Every word is kept in the log',
   documentTitle: 'lishi 历史',
 
@@ -28,7 +27,6 @@ export const en: Dictionary = {
   chats: 'Chats',
   contacts: 'Contacts',
   requests: 'Requests',
-  filter: 'Filter',
   filterChats: 'Filter by name',
   noChats: 'No chats yet',
   noChatsHint: 'Add a friend or make a group to begin.',
@@ -76,8 +74,6 @@ export const en: Dictionary = {
   memberCount: '{count} people',
   notFriendsHint: 'You are not friends now, so this may not be delivered.',
   notMemberHint: 'You are not in this group. You can read what was said while you were.',
-  today: 'Today',
-  yesterday: 'Yesterday',
 
   add: 'Add',
   addFriend: 'Add friend',
@@ -91,7 +87,6 @@ export const en: Dictionary = {
   apply: 'Apply',
   applyTo: 'Ask {name} to be your friend',
   applied: 'Application sent',
-  alreadyFriends: 'Already friends',
   itsYou: 'This is you',
   accept: 'Accept',
   refuse: 'Refuse',
@@ -137,8 +132,6 @@ export const en: Dictionary = {
   groupIdHint: 'Ask somebody in the group for its id',
   noSuchGroup: 'There is no such group, or it cannot be seen just now',
   applyGroup: 'Ask to join',
-  joined: 'Joined',
-  alreadyMember: 'You are in this group',
   members: 'Members',
   loadingMembers: 'Loading members…',
   moreMembers: 'More members',
@@ -159,7 +152,6 @@ export const en: Dictionary = {
   deleteGroupTitle: 'Delete “{group}”?',
   deleteGroupText: 'Nobody can write in it any more. This cannot be undone.',
   notice: 'Notice',
-  created: 'Made {date}',
   groupApplications: 'Applications',
 
   settings: 'Settings',
@@ -173,8 +165,6 @@ export const en: Dictionary = {
   themeDark: 'Dark',
   switchPerson: 'Be somebody else',
   cancel: 'Cancel',
-  confirm: 'OK',
-  done: 'Done',
 
   friendAppliedNotice: '{name} wants to be your friend',
   friendAgreedNotice: '{name} accepted your application',

@@ -1,6 +1,5 @@
 // Chinese texts. The keys here are the keys of every language.
 export const zh = {
-  appName: '历史',
   tagline: '每一句话，都在史中',
   documentTitle: '历史 lishi',
 
@@ -30,7 +29,6 @@ export const zh = {
   chats: '聊天',
   contacts: '通讯录',
   requests: '申请',
-  filter: '筛选',
   filterChats: '按名字筛选',
   noChats: '还没有聊天',
   noChatsHint: '加一位好友，或建一个群，就可以开始了。',
@@ -79,8 +77,6 @@ export const zh = {
   memberCount: '{count} 人',
   notFriendsHint: '你们现在不是好友，可能无法送达。',
   notMemberHint: '你不在这个群里，只能查看过去的记录。',
-  today: '今天',
-  yesterday: '昨天',
 
   // People and applications
   add: '添加',
@@ -95,7 +91,6 @@ export const zh = {
   apply: '申请',
   applyTo: '申请加 {name} 为好友',
   applied: '已发出申请',
-  alreadyFriends: '已是好友',
   itsYou: '这是你自己',
   accept: '同意',
   refuse: '拒绝',
@@ -142,8 +137,6 @@ export const zh = {
   groupIdHint: '向群里的人要一个群 ID',
   noSuchGroup: '没有这个群，或暂时看不到它',
   applyGroup: '申请加入',
-  joined: '已加入',
-  alreadyMember: '你已在群里',
   members: '成员',
   loadingMembers: '正在载入成员…',
   moreMembers: '更多成员',
@@ -164,7 +157,6 @@ export const zh = {
   deleteGroupTitle: '解散「{group}」？',
   deleteGroupText: '所有人都将不能再发消息。此事不能撤销。',
   notice: '公告',
-  created: '建于 {date}',
   groupApplications: '入群申请',
 
   // Settings
@@ -179,8 +171,6 @@ export const zh = {
   themeDark: '深色',
   switchPerson: '换个人登录',
   cancel: '取消',
-  confirm: '确定',
-  done: '完成',
 
   // Notices
   friendAppliedNotice: '{name}想加你为好友',

@@ -194,7 +194,7 @@ export class Client {
   private lost(code: number): void {
     if (code === closeCode.tokenExpired || code === closeCode.loginsFailed) return this.finish('unauthorized')
     this.drop()
-    const wait = backoff(this.attempts++, this.environment.random)
+    const wait = backoff(this.attempts++, this.environment.random())
     this.enter({ name: 'waiting', retryAt: this.environment.now() + wait })
     this.stopTimer = this.environment.later(wait, () => this.connect())
   }

@@ -143,7 +143,7 @@ export class Outbox {
     if (entry.refusals >= tries[reason]) return undefined
     const attempt = entry.refusals++
     if (reason === 'rate_limited' && retryAfterMs !== undefined) return retryAfterMs
-    return backoff(attempt, this.environment.random, reason === 'unknown' ? 100 : 500, 4_000)
+    return backoff(attempt, this.environment.random(), reason === 'unknown' ? 100 : 500, 4_000)
   }
 
   private put(entry: Entry): void {

@@ -1,0 +1,174 @@
+// @vitest-environment jsdom
+import { flushSync } from 'svelte'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { inGroup, withPerson } from '../protocol/conversation'
+import { World } from '../protocol/testing/world'
+import { Chat } from './chat.svelte'
+import { personOf, rememberedPerson } from './identity'
+
+let world: World
+let chat: Chat
+const bob = withPerson('bob')
+const settled = () => new Promise((resolve) => setTimeout(resolve))
+
+/** Answers every query that waits; lists that are not named are empty. */
+async function answer(lists: Record<string, unknown[]> = {}): Promise<void> {
+  for (let turn = 0; turn < 6; turn++) {
+    for (const { url, params } of world.wire.sent.splice(0)) {
+      if (/^\/(friend|group)\/(my|query|get|load)/.test(url)) world.wire.succeed(params.uniqueNo, { list: lists[url] ?? [] })
+      else others.push({ url, params })
+    }
+    await settled()
+  }
+  flushSync()
+}
+let others: { url: string; params: Record<string, unknown> }[]
+const sent = (url: string) => others.filter((request) => request.url === url).map((request) => request.params)
+
+const push = (position: string, sender: string, text: string) =>
+  world.wire.push('1', { sendUserId: sender, receiveUserId: sender === 'ann' ? 'bob' : 'ann', messageContent: text, receiveDate: '', messageId: `m-${position}`, position, time: Date.now(), sendNickName: sender === 'bob' ? '小波' : '安' })
+
+const friends = { '/friend/myFriendList': [{ friendGroupId: '1', friendGroupName: '', friendLists: [{ friendId: 'bob', friendState: '9', nickName: '小波' }] }] }
+
+function start(): void {
+  world = new World()
+  others = []
+  chat = new Chat({ userId: 'ann', nickName: '安', token: 't' }, world)
+  chat.start()
+  world.wire.onOpen()
+  world.wire.welcome('c0-10')
+}
+
+beforeEach(async () => {
+  sessionStorage.clear()
+  start()
+  await answer({ ...friends, '/group/getGroupList': [{ groupId: 'g1', groupName: '诗社', role: '9', joinMode: '1', memberCount: 3 }] })
+})
+
+test('friends and groups stand in the list before anything was said', () => {
+  expect(chat.conversations.list).toEqual([bob, inGroup('g1')].sort((a, b) => chat.conversations.name(a).localeCompare(chat.conversations.name(b), 'zh-CN')))
+  expect(chat.conversations.name(bob)).toBe('小波')
+})
+
+describe('messages', () => {
+  test('count as unread until the conversation is looked at, which is told once', async () => {
+    push('c0-11', 'bob', '一')
+    push('c0-12', 'bob', '二')
+    const conversation = chat.conversations.get(bob)
+    expect(chat.conversations.unread).toBe(2)
+    expect(conversation.preview).toMatchObject({ sender: 'bob', text: '二' })
+    conversation.open()
+    await answer()
+    void conversation.markRead()
+    void conversation.markRead()
+    await answer()
+    expect(chat.conversations.unread).toBe(0)
+    expect(sent('/chat/readMessage')).toEqual([{ token: 't', uniqueNo: expect.any(String) as string, userId: 'bob', position: 'c0-12' }])
+  })
+
+  test('a read mark of another window counts here', () => {
+    push('c0-11', 'bob', '一')
+    push('c0-12', 'bob', '二')
+    world.wire.push('13', { userId: 'ann', peerUserId: 'bob', readPosition: 'c0-11', position: 'u0-1' })
+    expect(chat.conversations.unread).toBe(1)
+    world.wire.push('13', { userId: 'ann', peerUserId: 'bob', readPosition: 'c0-12', position: 'u0-2' })
+    expect(chat.conversations.unread).toBe(0)
+  })
+
+  test('the other one’s read mark is kept', () => {
+    world.wire.push('13', { userId: 'bob', peerUserId: 'ann', readPosition: 'c0-12', position: 'u0-2' })
+    expect(chat.conversations.get(bob).peerRead).toBe(12)
+  })
+})
+
+describe('sending', () => {
+  const outgoing = () => chat.conversations.get(bob).timeline.outgoing
+
+  test('is shown at once, and as sent only when it is in the log', async () => {
+    await chat.conversations.get(bob).send('  你好 ')
+    expect(outgoing()).toMatchObject([{ text: '  你好 ', failure: undefined }])
+    await answer()
+    const [params] = sent('/chat/sendMessage')
+    expect(params).toMatchObject({ receiveUserId: 'bob', messageContent: '  你好 ' })
+    world.wire.succeed(params!.uniqueNo, { position: 'c0-11', messageId: 'm', time: 5 })
+    await settled()
+    expect(outgoing()).toEqual([])
+    expect(chat.conversations.get(bob).timeline.rows).toMatchObject([{ id: 'm', position: 'c0-11', sender: 'ann', text: '  你好 ', time: 5 }])
+  })
+
+  async function refuse(reason: string): Promise<unknown> {
+    await chat.conversations.get(bob).send('你好')
+    await answer()
+    const { uniqueNo } = sent('/chat/sendMessage').at(-1)!
+    world.wire.fail(uniqueNo, reason)
+    await settled()
+    expect(outgoing()).toMatchObject([{ failure: { reason } }])
+    chat.conversations.get(bob).sendAgain(outgoing()[0]!)
+    await answer()
+    return uniqueNo
+  }
+
+  test('again after a refusal that left nothing is the same request', async () => {
+    const uniqueNo = await refuse('too_long')
+    expect(sent('/chat/sendMessage').at(-1)).toMatchObject({ uniqueNo, resend: true, messageContent: '你好' })
+  })
+
+  test('again after a refusal that may stand in the log is a new one', async () => {
+    const uniqueNo = await refuse('not_friend')
+    expect(sent('/chat/sendMessage').at(-1)!.uniqueNo).not.toBe(uniqueNo)
+    expect(sent('/chat/sendMessage').at(-1)).not.toHaveProperty('resend')
+  })
+
+  test('survives a reload of the page, as the same request', async () => {
+    await chat.conversations.get(bob).send('别丢')
+    await answer()
+    const { uniqueNo } = sent('/chat/sendMessage')[0]!
+    chat.client.start = () => {} // the old page is gone, unasked
+    start()
+    await answer()
+    expect(sent('/chat/sendMessage')).toMatchObject([{ uniqueNo, resend: true, messageContent: '别丢' }])
+    world.wire.succeed(uniqueNo, { position: 'c0-11', messageId: 'm' })
+    await settled()
+    start()
+    await answer()
+    expect(sent('/chat/sendMessage')).toEqual([])
+  })
+})
+
+describe('pushes', () => {
+  test('what makes a list stale has it asked for again, and is told', async () => {
+    world.wire.push('3', { applyFriendId: 'a1', applyUserId: 'cid', applyNickName: '希德', note: '是我', applyDate: '', targetUserId: 'ann', position: 'c0-11' })
+    await answer({ '/friend/getApplyFriendList': [{ applyFriendId: 'a1', applyUserId: 'cid', applyNickName: '希德', note: '是我', applyDate: '', applyState: '1', receiveUserId: 'ann' }] })
+    expect(chat.contacts.waiting).toBe(1)
+    expect(chat.notices.list.map((notice) => notice.text).join()).toContain('希德')
+  })
+
+  test('without a resume everything is asked for again, so that no gap stays', async () => {
+    const conversation = chat.conversations.get(bob)
+    conversation.open()
+    await answer({ '/friend/loadMoreMessage': [{ chatMessageId: 'm1', sendUserId: 'bob', receiveUserId: 'ann', talkDate: '', talkContent: '旧', talkSide: false, position: 'c0-9', time: 1 }] })
+    expect(conversation.timeline.rows).toHaveLength(1)
+    world.wire.onClose(1006)
+    world.pass(1_000)
+    world.wire.onOpen()
+    world.wire.refuseLogin('bad_request')
+    world.wire.welcome('c0-3')
+    expect(conversation.timeline).toMatchObject({ rows: [], loaded: false })
+  })
+})
+
+describe('identity', () => {
+  const token = `x.${btoa(String.fromCharCode(...new TextEncoder().encode(JSON.stringify({ sub: 'daiyu', name: '林黛玉' })))).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')}.y`
+
+  test('is read from a token', () => {
+    expect(personOf(` ${token}\n`)).toEqual({ userId: 'daiyu', nickName: '林黛玉', token })
+    for (const text of ['', 'x.y', 'x.y.z', `x.${btoa('{}')}.y`]) expect(personOf(text)).toBeUndefined()
+  })
+
+  test('a link’s token is taken out of the address and kept for this window', () => {
+    history.replaceState(null, '', `/#token=${token}`)
+    expect(rememberedPerson()).toMatchObject({ userId: 'daiyu' })
+    expect(location.hash).toBe('')
+    expect(rememberedPerson()).toMatchObject({ userId: 'daiyu' })
+  })
+})

@@ -1,0 +1,62 @@
+import { describe, expect, test } from 'vitest'
+import type { Message } from '../protocol/timeline'
+import { colourOf, initialsOf } from './avatar'
+import { entriesOf } from './grouping'
+import { sendsOn } from './keys'
+
+test.each([
+  ['林黛玉', '黛玉'],
+  ['王熙', '王熙'],
+  ['欧阳锋一', '锋一'],
+  ['Ada Lovelace', 'AL'],
+  ['bob', 'B'],
+  ['film-1-a', 'F1'],
+  ['😀 x', '😀X'],
+  ['', '?'],
+])('the initials of %s are %s', (name, initials) => expect(initialsOf(name)).toBe(initials))
+
+test('a group is known by its first characters', () => expect(initialsOf('海棠诗社', true)).toBe('海棠'))
+
+test('every dye is dark enough for white writing (WCAG AA)', () => {
+  const luminance = (colour: string): number => {
+    const [r, g, b] = [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16) / 255).map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+    return 0.2126 * r! + 0.7152 * g! + 0.0722 * b!
+  }
+  const dyes = new Set(Array.from({ length: 500 }, (_, i) => colourOf(`user-${i}`)))
+  expect(dyes.size).toBe(12)
+  for (const dye of dyes) expect(1.05 / (luminance(dye) + 0.05), dye).toBeGreaterThan(4.5)
+})
+
+describe('Enter', () => {
+  const press = (more: Partial<KeyboardEvent> = {}) => sendsOn({ key: 'Enter', shiftKey: false, ctrlKey: false, altKey: false, metaKey: false, isComposing: false, keyCode: 13, ...more })
+
+  test('sends', () => expect(press()).toBe(true))
+  test('never while an input method composes', () => {
+    expect(press({ isComposing: true, keyCode: 229 })).toBe(false)
+    expect(press({ keyCode: 229 })).toBe(false)
+  })
+  test('with Shift begins a line', () => expect(press({ shiftKey: true })).toBe(false))
+  test('is the only key that sends', () => expect(press({ key: 'a', keyCode: 65 })).toBe(false))
+})
+
+describe('entries', () => {
+  const at = (day: number, hour: number, minute: number): number => new Date(2026, 10, day, hour, minute).getTime()
+  const row = (offset: number, sender: string, time: number): Message => ({ id: `m${offset}`, position: `c0-${offset}`, offset, sender, text: '', time, recalled: false, edited: false })
+
+  test('a run ends with another person, five minutes or a day', () => {
+    const entries = entriesOf([row(1, 'a', at(1, 10, 0)), row(2, 'a', at(1, 10, 4)), row(3, 'b', at(1, 10, 5)), row(4, 'b', at(1, 10, 11)), row(5, 'b', at(2, 0, 1))], [], 'me', undefined)
+    expect(entries.map((entry) => entry.first)).toEqual([true, false, true, true, true])
+    expect(entries.map((entry) => entry.day)).toEqual([true, false, false, false, true])
+  })
+
+  test('the line of new messages stands once, before the first one of another', () => {
+    const rows = [row(1, 'a', at(1, 10, 0)), row(2, 'me', at(1, 10, 1)), row(3, 'a', at(1, 10, 2)), row(4, 'a', at(1, 10, 3))]
+    expect(entriesOf(rows, [], 'me', 1).map((entry) => entry.fresh)).toEqual([false, false, true, false])
+    expect(entriesOf(rows, [], 'me', undefined).some((entry) => entry.fresh)).toBe(false)
+  })
+
+  test('what is on its way stands last and is the own', () => {
+    const entries = entriesOf([row(1, 'a', at(1, 10, 0))], [{ uniqueNo: 'n', text: '嗯', time: at(1, 10, 1), failure: undefined }], 'me', undefined)
+    expect(entries.at(-1)).toMatchObject({ key: 'n', sender: 'me', text: '嗯', first: true })
+  })
+})
