@@ -80,7 +80,7 @@ func (c *session) readLogin(q *request) (l login, bad *commands.Refusal) {
 	return l, nil
 }
 
-// bind registers the user, checks the cursor, and joins delivery.
+// bind checks the cursor, registers the user, and joins delivery.
 func (c *session) bind(l login) *commands.Refusal {
 	if bad := c.server.ready(); bad != nil {
 		return bad
@@ -89,6 +89,9 @@ func (c *session) bind(l login) *commands.Refusal {
 		return errGoing
 	}
 	defer c.server.end()
+	if bad := c.checkCursor(l.cursor); bad != nil {
+		return bad
+	}
 	ctx, cancel := context.WithTimeout(c.ctx, registerTimeout)
 	defer cancel()
 	actor := commands.Actor{ID: c.claims.UserID, Name: c.claims.Name}
@@ -96,9 +99,6 @@ func (c *session) bind(l login) *commands.Refusal {
 		return asRefusal(err)
 	}
 	c.registered = actor
-	if bad := c.checkCursor(l.cursor); bad != nil {
-		return bad
-	}
 	return c.join(l)
 }
 

@@ -10,6 +10,7 @@ import (
 	"lishi/commands"
 	"lishi/events"
 	"lishi/events/ledger"
+	"lishi/events/tail"
 	"lishi/projections/dates"
 	"lishi/ws/wire"
 )
@@ -39,7 +40,7 @@ type Tail interface {
 	Folded() events.Cursor
 	CatchUp(context.Context, events.Partition) error
 	Between(events.Partition, func(folded int64))
-	Range(ctx context.Context, p events.Partition, after, upTo int64, each func(batch []events.Recorded, passed int64) error) error
+	Range(ctx context.Context, p events.Partition, after, upTo int64, each tail.Each) error
 }
 
 // Metrics counts what happens. Its methods are called on hot paths.
