@@ -68,19 +68,24 @@ func (p *pair) block(key events.Stream, by string, on bool) {
 func (st *state) foldGroup(s *stream, r *events.Recorded, offset int64) {
 	g := s.group
 	switch b := r.Body.(type) {
+	case events.GroupDeleted:
+		g.deleted, g.deletedAt = true, offset
+		return
 	case events.GroupCreated:
-		if g.exists {
-			return
+		if !g.exists {
+			g.create(r, b)
+			for _, inv := range b.Invitations {
+				st.ask(Application{
+					Stream: s.key, ID: inv.ID, Offset: offset, Kind: GroupInvitation, Actor: r.Actor, User: inv.UserID, ExpiresAt: inv.ExpiresAt,
+				})
+			}
 		}
-		g.exists, g.created, g.createdAt = true, offset, r.Time.UnixMilli()
-		g.creator, g.owner = r.Actor, r.Actor
-		g.name, g.img, g.joinMode = b.GroupName, b.GroupImg, b.JoinMode
-		g.join(offset, r.Actor, events.Owner)
-		for _, inv := range b.Invitations {
-			st.ask(Application{
-				Stream: s.key, ID: inv.ID, Offset: offset, Kind: GroupInvitation, Actor: r.Actor, User: inv.UserID, ExpiresAt: inv.ExpiresAt,
-			})
-		}
+		return
+	}
+	if !g.exists {
+		return // nobody is in a group before it is created
+	}
+	switch b := r.Body.(type) {
 	case events.GroupInfoChanged:
 		g.name, g.img, g.notice, g.joinMode = b.GroupName, b.GroupImg, b.Notice, b.JoinMode
 	case events.GroupApplied:
@@ -119,9 +124,14 @@ func (st *state) foldGroup(s *stream, r *events.Recorded, offset int64) {
 		}
 	case events.GroupMemberMuted:
 		g.mute(offset, b.UserID, b.MutedUntil)
-	case events.GroupDeleted:
-		g.deleted, g.deletedAt = true, offset
 	}
+}
+
+func (g *group) create(r *events.Recorded, b events.GroupCreated) {
+	g.exists, g.created, g.createdAt = true, r.Position.Offset, r.Time.UnixMilli()
+	g.creator, g.owner = r.Actor, r.Actor
+	g.name, g.img, g.joinMode = b.GroupName, b.GroupImg, b.JoinMode
+	g.join(g.created, r.Actor, events.Owner)
 }
 
 func (u *user) mark(conversation string, read events.Position) {

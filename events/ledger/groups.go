@@ -88,34 +88,37 @@ func (r *Relations) Member(s events.Stream, user string, at int64) (Membership, 
 		return Membership{}, false
 	}
 	out := Membership{Role: is.role, MutedUntil: is.mutedUntil}
-	for _, i := range g.intervals(m) {
+	g.intervals(m, func(i Interval) {
 		if i.covers(at) {
 			out.Interval = i
 		}
-	}
+	})
 	return out, true
 }
 
-// intervals are all memberships of a member, oldest first.
-func (g *group) intervals(m *member) []Interval {
-	var is []Interval
-	step := func(s spell) {
-		open := len(is) > 0 && is[len(is)-1].To == 0
-		switch {
-		case s.role != events.NoRole && !open:
-			is = append(is, Interval{From: s.from})
-		case s.role == events.NoRole && open:
-			is[len(is)-1].To = s.from
+// intervals hands on all memberships of a member, oldest first.
+func (g *group) intervals(m *member, each func(Interval)) {
+	from := int64(0)
+	in := false
+	for i := range len(m.past) + 1 {
+		s := m.now
+		if i < len(m.past) {
+			s = m.past[i]
+		}
+		switch is := s.role != events.NoRole; {
+		case is && !in:
+			in, from = true, s.from
+		case !is && in:
+			in = false
+			each(Interval{from, s.from})
 		}
 	}
-	for _, s := range m.past {
-		step(s)
+	switch {
+	case in && g.deleted:
+		each(Interval{from, g.deletedAt})
+	case in:
+		each(Interval{From: from})
 	}
-	step(m.now)
-	if n := len(is); g.deleted && n > 0 && is[n-1].To == 0 {
-		is[n-1].To = g.deletedAt
-	}
-	return is
 }
 
 // Intervals are all memberships a user ever had in a group, oldest first: the
@@ -125,7 +128,9 @@ func (r *Relations) Intervals(s events.Stream, user string) []Interval {
 	defer r.l.mu.RUnlock()
 	if g := r.group(s); g != nil {
 		if m := g.find(user); m != nil {
-			return g.intervals(m)
+			var is []Interval
+			g.intervals(m, func(i Interval) { is = append(is, i) })
+			return is
 		}
 	}
 	return nil

@@ -38,7 +38,7 @@ func (l *Ledger) snapshot() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ledger: snapshot: %w", err)
 	}
-	w := &writer{}
+	w := &writer{b: make([]byte, 0, 4096+24*min(l.folded+1, l.window.width)+160*int64(len(l.state.order)))}
 	w.raw([]byte(snapshotMagic))
 	w.uint(rulesVersion)
 	w.int(l.window.width)
