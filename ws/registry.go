@@ -7,6 +7,10 @@ import (
 	"strings"
 
 	"lishi/commands"
+	"lishi/projections"
+	"lishi/projections/friends"
+	"lishi/projections/groups"
+	"lishi/projections/history"
 )
 
 // URL is one row of the registry: what can be asked for, and its texts.
@@ -60,6 +64,16 @@ var urls = NewRegistry(
 	command[commands.QuitGroup]("/group/quitGroup", "退出群组"),
 	command[commands.DeleteGroup]("/group/deleteGroup", "解散群组"),
 	command[commands.UpdateUser]("/user/updateUser", "修改用户资料"),
+
+	query[friends.List]("/friend/myFriendList", "查询好友列表"),
+	query[friends.Find]("/friend/queryFriend", "查询用户"),
+	query[friends.Applications]("/friend/getApplyFriendList", "查询好友申请列表"),
+	query[history.LoadPair]("/friend/loadMoreMessage", "查询聊天记录"),
+	query[groups.List]("/group/getGroupList", "查询群组列表"),
+	query[groups.Get]("/group/getGroup", "查询群组"),
+	query[groups.Users]("/group/getGroupUsers", "查询群成员列表"),
+	query[groups.Applications]("/group/getApplyGroupList", "查询入群申请列表"),
+	query[history.LoadGroup]("/group/loadMoreMessage", "查询群聊天记录"),
 )
 
 // NewRegistry makes a registry of rows. It panics on a path that comes twice.
@@ -91,7 +105,7 @@ func command[C any, P interface {
 
 func query[Q any, P interface {
 	*Q
-	Query
+	projections.Query
 }](path, action string) *URL {
 	u := row(path, action)
 	u.plan = newPlan(reflect.TypeFor[Q]())

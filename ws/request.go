@@ -5,6 +5,7 @@ import (
 
 	"lishi/commands"
 	"lishi/events"
+	"lishi/projections"
 )
 
 // request is one frame, or one HTTP request, on its way through the checks:
@@ -93,11 +94,10 @@ func trimSlashes(b []byte) []byte {
 // decoded is what a request says once its params are in order.
 type decoded struct {
 	command     commands.Command
-	query       Query
+	query       projections.Query
 	uniqueNo    string
 	resend      bool
 	seen        events.Cursor
-	fingerprint events.Fingerprint
 }
 
 // decode checks the params against the url's plan.
@@ -119,7 +119,7 @@ func (q *request) decode(l commands.Limits) (d decoded, bad *commands.Refusal) {
 		d.command = into.(commands.Command)
 		return d, nil
 	}
-	d.query = into.(Query)
+	d.query = into.(projections.Query)
 	seen, bad := q.params.str("seen")
 	if bad != nil {
 		return d, bad

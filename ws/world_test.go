@@ -19,6 +19,7 @@ import (
 	"lishi/commands"
 	"lishi/events"
 	"lishi/events/tail"
+	"lishi/projections"
 	"lishi/ws/wire"
 )
 
@@ -365,19 +366,19 @@ func (r *recorded) Pushed(msgType string, n int) { r.note(func() { r.pushed[msgT
 // answers is the read model of the tests: what a query gets is set by them.
 type answers struct {
 	mu   sync.Mutex
-	run  func(ctx context.Context, q Query, caller string, seen events.Cursor) (any, string, error)
+	run  func(ctx context.Context, q projections.Query, caller string) (projections.Page, error)
 	seen []events.Cursor
 }
 
-func (a *answers) Run(ctx context.Context, q Query, caller string, seen events.Cursor) (any, string, error) {
+func (a *answers) Answer(ctx context.Context, q projections.Query, caller string, seen events.Cursor) (projections.Page, error) {
 	a.mu.Lock()
 	a.seen = append(a.seen, seen)
 	run := a.run
 	a.mu.Unlock()
 	if run == nil {
-		return []string{}, "", nil
+		return projections.Page{List: []string{}}, nil
 	}
-	return run(ctx, q, caller, seen)
+	return run(ctx, q, caller)
 }
 
 // eventually waits for a condition.
