@@ -63,9 +63,7 @@ func (e *Engine) covers(names []string, c events.Cursor) (Tables, string) {
 		case m.live.lane == nil && !m.live.done.Covers(folded):
 			return nil, name + " is not kept up to date"
 		}
-		for _, t := range m.projection.Tables() {
-			tables[t.Name] = "`" + physical(t.Name, m.live.number) + "`"
-		}
+		m.live.tables(tables)
 		if m.live.lane != nil {
 			lanes[name] = m.live.lane
 		}
@@ -91,14 +89,25 @@ func (e *Engine) Live(name string) uint32 {
 	return 0
 }
 
-// Done is the cursor up to which a projection's live build shows everything.
-func (e *Engine) Done(name string) events.Cursor {
+// Shown is where the rows of a projection's live build are, and the cursor up to
+// which they are complete. Tables are nil while no build is live.
+func (e *Engine) Shown(name string) (Tables, events.Cursor) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if m := e.modelLocked(name); m != nil && m.live != nil {
-		return m.live.done.Clone()
+	m := e.modelLocked(name)
+	if m == nil || m.live == nil {
+		return nil, events.Cursor{}
 	}
-	return events.Cursor{}
+	tables := Tables{}
+	m.live.tables(tables)
+	return tables, m.live.done.Clone()
+}
+
+// tables adds the build's tables under their names, quoted.
+func (f *fill) tables(to Tables) {
+	for _, t := range f.projection.Tables() {
+		to[t.Name] = "`" + physical(t.Name, f.number) + "`"
+	}
 }
 
 // Problems names the projections that can't answer or have stopped, and why.

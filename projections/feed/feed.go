@@ -1,0 +1,62 @@
+// Package feed is the read model that clients resume from: a row a pushed event,
+// by audience.
+package feed
+
+import (
+	"fmt"
+
+	"lishi/events"
+	"lishi/events/ledger"
+	"lishi/projections"
+)
+
+// Name is the projection's.
+const Name = "feed"
+
+// Audience is who an event was pushed to: the key of a user's stream ("u|id"),
+// or of a group's ("g|id") for everybody who was a member then.
+type Audience string
+
+// Audiences names whom an event was pushed to, each once; a function of the log
+// alone.
+type Audiences func(events.Recorded, *ledger.Book) []Audience
+
+// Projection makes the rows. Imported events were pushed to nobody.
+type Projection struct{ audiences Audiences }
+
+// New makes the projection.
+func New(a Audiences) Projection { return Projection{a} }
+
+func (Projection) Name() string { return Name }
+
+func (Projection) Version() int { return 1 }
+
+func (Projection) Tables() []projections.Table {
+	return []projections.Table{{
+		Name: "feed",
+		Fields: []projections.Field{
+			{Name: "audience", Type: "String"},
+			{Name: "event", Type: "String"}, // the record, as append writes it
+		},
+		Key:         []string{"audience", "partition", "offset"},
+		Granularity: 512,
+	}}
+}
+
+func (f Projection) Apply(e events.Recorded, book *ledger.Book, rows *projections.Rows) {
+	if e.Imported {
+		return
+	}
+	audiences := f.audiences(e, book)
+	if len(audiences) == 0 {
+		return
+	}
+	b, err := encode(e)
+	if err != nil {
+		panic(fmt.Sprintf("feed: %v", err)) // what was decoded can be encoded
+	}
+	event := string(b)
+	for _, a := range audiences {
+		rows.Row("feed").Text(string(a)).Text(event)
+	}
+}
