@@ -1,0 +1,255 @@
+package chdb
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Handler speaks ClickHouse's HTTP interface over the engine: query and rows in
+// the URL or the body, param_… for parameters, other names for settings,
+// default_format, database, /ping. Errors carry X-ClickHouse-Exception-Code,
+// also when they come in the middle of an answer. There are no users, no HTTP
+// sessions, no compression and no external tables; what asks for them is
+// refused. Whoever reaches it may do whatever the process may.
+//
+// Source: https://clickhouse.com/docs/interfaces/http.
+func (e *Engine) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "", "/":
+			e.serve(w, r)
+		case "/ping":
+			io.WriteString(w, "Ok.\n")
+		default:
+			http.NotFound(w, r)
+		}
+	})
+}
+
+// Serve answers on the listener until the context ends, then finishes what is
+// under way for at most five seconds. The listener is closed on return.
+func Serve(ctx context.Context, listener net.Listener, e *Engine) error {
+	server := &http.Server{Handler: e.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	stop := context.AfterFunc(ctx, func() {
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if server.Shutdown(grace) != nil {
+			server.Close()
+		}
+	})
+	defer stop()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// request is an HTTP request as the engine takes it.
+type request struct {
+	session Session
+	sql     string
+	format  string // of the answer, and of data
+	params  []Param
+	data    io.Reader // rows of an INSERT, nil for any other statement
+}
+
+// maxSQL bounds the text of a statement, in bytes. Rows that come behind
+// "INSERT … FORMAT …" are not part of it.
+const maxSQL = 16 << 20
+
+func (e *Engine) serve(w http.ResponseWriter, r *http.Request) {
+	if e.sayHello(w, r) {
+		return
+	}
+	q, err := parse(r)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	if q.data != nil {
+		if err := e.Insert(r.Context(), q.session, q.sql, q.format, q.params, q.data); err != nil {
+			refuse(w, err)
+		}
+		return
+	}
+	begun := false
+	err = e.Query(r.Context(), q.session, q.sql, q.format, q.params, func(chunk []byte) error {
+		if !begun {
+			begun = true
+			w.Header().Set("Content-Type", contentType(q.format))
+			w.Header().Set("X-ClickHouse-Format", q.format)
+			w.Header().Set("X-ClickHouse-Exception-Tag", exceptionTag)
+		}
+		_, err := w.Write(chunk)
+		return err
+	})
+	switch {
+	case err == nil:
+	case begun:
+		breakOff(w, err)
+	default:
+		refuse(w, err)
+	}
+}
+
+// Names in the URL that are neither settings nor parameters.
+var notSettings = []string{
+	"query", "database", "default_format", "query_id", "quota_key", "user", "password",
+	"client_protocol_version", "session_timeout", "session_check", "stacktrace", "role",
+	"wait_end_of_query", "buffer_size", "send_progress_in_http_headers", "enable_http_compression",
+	"http_write_exception_in_output_format", "cancel_http_readonly_queries_on_client_close",
+}
+
+var settingName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+func parse(r *http.Request) (q request, err error) {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return q, fmt.Errorf("the URL's query cannot be read: %w", err)
+	}
+	for _, name := range []string{"compress", "decompress"} {
+		if v := values.Get(name); v != "" && v != "0" {
+			return q, fmt.Errorf("%s is not served here: this engine speaks plain blocks", name)
+		}
+		values.Del(name)
+	}
+	if values.Get("session_id") != "" {
+		return q, errors.New("session_id is not served here: every request stands alone")
+	}
+	if c := r.Header.Get("Content-Encoding"); c != "" && c != "identity" {
+		return q, fmt.Errorf("Content-Encoding %s is not served here", c)
+	}
+	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); strings.HasPrefix(media, "multipart/") {
+		return q, errors.New("external tables are not served here")
+	}
+	q.session.Database = values.Get("database")
+	q.format = values.Get("default_format")
+	if q.format == "" {
+		q.format = "TabSeparated"
+	}
+	for name := range values {
+		param, isParam := strings.CutPrefix(name, "param_")
+		switch {
+		case isParam:
+			q.params = append(q.params, Param{param, values.Get(name)})
+		case slices.Contains(notSettings, name):
+		case !settingName.MatchString(name):
+			return q, fmt.Errorf("%q is no name of a setting", name)
+		default:
+			q.session.Settings = append(q.session.Settings, Setting{name, values.Get(name)})
+		}
+	}
+	if r.Method == http.MethodGet && !values.Has("readonly") {
+		// As in ClickHouse: what a link does must not write.
+		q.session.Settings = append(q.session.Settings, Setting{"readonly", "2"})
+	}
+	slices.SortFunc(q.session.Settings, func(a, b Setting) int { return strings.Compare(a.Name, b.Name) })
+	return q, q.readStatement(values.Get("query"), r.Body)
+}
+
+var (
+	// insertWithFormat is an INSERT whose rows come behind it.
+	insertWithFormat = regexp.MustCompile(`(?is)^(\s*INSERT\s.*?)\sFORMAT\s+(\w+)\s*;?\s*$`)
+	// insertThenRows is the same with rows in the same text.
+	insertThenRows = regexp.MustCompile("(?is)^(\\s*INSERT\\s+INTO\\s+(?:TABLE\\s+)?(?:`[^`]*`|[\\w.])+\\s*(?:\\([^)]*\\))?)\\s*FORMAT\\s+(\\w+)[ \\t]*\\r?\\n")
+)
+
+// readStatement finds SQL and rows: in the URL and the body, or both in the body.
+func (q *request) readStatement(sql string, body io.Reader) error {
+	if m := insertWithFormat.FindStringSubmatch(sql); m != nil {
+		q.sql, q.format, q.data = m[1], m[2], body
+		return nil
+	}
+	if sql == "" {
+		buffered := bufio.NewReaderSize(body, 64<<10)
+		head, err := buffered.Peek(64 << 10)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return fmt.Errorf("reading the body: %w", err)
+		}
+		if m := insertThenRows.FindSubmatch(head); m != nil {
+			q.sql, q.format, q.data = string(m[1]), string(m[2]), buffered
+			_, err := buffered.Discard(len(m[0]))
+			return err
+		}
+		body = buffered
+	}
+	rest, err := io.ReadAll(io.LimitReader(body, maxSQL+1))
+	if err != nil {
+		return fmt.Errorf("reading the body: %w", err)
+	}
+	q.sql = sql + string(rest)
+	if len(q.sql) > maxSQL {
+		return fmt.Errorf("the statement is longer than %d bytes", maxSQL)
+	}
+	if strings.TrimSpace(q.sql) == "" {
+		return errors.New("no statement given: put it into the body or into ?query=")
+	}
+	return nil
+}
+
+// refuse answers an error before anything else was answered.
+func refuse(w http.ResponseWriter, err error) {
+	status := http.StatusInternalServerError
+	var refused *Error
+	switch {
+	case errors.As(err, &refused):
+		w.Header().Set("X-ClickHouse-Exception-Code", strconv.Itoa(refused.Code))
+		switch refused.Code {
+		case 26, 27, 36, 38, 41, 42, 43, 47, 53, 62, 456: // the statement is wrong
+			status = http.StatusBadRequest
+		case 46, 60, 81, 115: // it names something that is not there
+			status = http.StatusNotFound
+		case 164, 497: // it is not allowed
+			status = http.StatusForbidden
+		}
+	case errors.Is(err, ErrClosed):
+		status = http.StatusServiceUnavailable
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=UTF-8")
+	w.WriteHeader(status)
+	fmt.Fprintf(w, "%s\n", err)
+}
+
+// exceptionTag marks an error in the middle of an answer as the server's own,
+// so that data that merely looks like one is not taken for it.
+const exceptionTag = "lishi-chdb-error"
+
+// breakOff writes an error behind the part of an answer that has gone out, in
+// ClickHouse's framing.
+func breakOff(w io.Writer, err error) {
+	text := err.Error()
+	var refused *Error
+	if !errors.As(err, &refused) {
+		text = "Code: 1002. DB::Exception: " + text
+	}
+	text = text[:min(len(text), 15<<10)]
+	fmt.Fprintf(w, "\r\n__exception__\r\n%s\r\n%s\n%d %[1]s\r\n__exception__\r\n", exceptionTag, text, len(text)+1)
+}
+
+func contentType(format string) string {
+	switch {
+	case strings.HasPrefix(format, "JSONEachRow"), strings.HasSuffix(format, "EachRow"):
+		return "application/x-ndjson; charset=UTF-8"
+	case strings.HasPrefix(format, "JSON"):
+		return "application/json; charset=UTF-8"
+	case strings.HasPrefix(format, "TabSeparated"), strings.HasPrefix(format, "TSV"):
+		return "text/tab-separated-values; charset=UTF-8"
+	case strings.HasPrefix(format, "CSV"):
+		return "text/csv; charset=UTF-8"
+	case strings.HasPrefix(format, "Pretty"), format == "Vertical":
+		return "text/plain; charset=UTF-8"
+	}
+	return "application/octet-stream"
+}

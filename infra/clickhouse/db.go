@@ -1,0 +1,288 @@
+// Package clickhouse is projections.DB on clickhouse-go: on the engine inside
+// this process, or on a server or cluster named by a DSN. Callers cannot tell
+// which, and neither can their SQL.
+package clickhouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"strings"
+	"time"
+	"unsafe"
+
+	ch "github.com/ClickHouse/clickhouse-go/v2"
+
+	"lishi/infra/chdb"
+	"lishi/projections"
+)
+
+// Options say where ClickHouse is. The zero value of each has a default, except
+// that either DSN or DataDir must be given.
+type Options struct {
+	// DSN of a server, as clickhouse-go reads it: http://host:8123/database or
+	// clickhouse://host1:9000,host2:9000/database. Empty: the embedded engine.
+	DSN string
+
+	// DataDir is the embedded engine's directory. It is made, and locked.
+	DataDir string
+
+	// Database holds lishi's tables, unless the DSN names one; it is created
+	// where it is missing. Default "lishi".
+	Database string
+
+	// MaxMemory bounds the embedded engine, in bytes. Default 1 GiB.
+	MaxMemory int64
+
+	// MaxConns bounds the statements under way at a time; others wait.
+	// Default 16.
+	MaxConns int
+}
+
+// DB implements projections.DB. It is safe for concurrent use. When a server
+// goes away, calls fail with projections.ErrUnavailable; when it is back, they
+// work again, without any doing.
+type DB struct {
+	conn    ch.Conn
+	options *ch.Options // as opened, to open others like it
+	engine  *chdb.Engine
+	owner   bool // of the engine
+}
+
+var _ projections.DB = (*DB)(nil)
+
+// Open opens the embedded engine, which must succeed, or prepares to speak with
+// a server, which need not be there yet.
+func Open(o Options) (*DB, error) {
+	if o.Database == "" {
+		o.Database = "lishi"
+	}
+	if o.MaxConns == 0 {
+		o.MaxConns = 16
+	}
+	if o.DSN == "" {
+		return openEmbedded(o)
+	}
+	options, err := ch.ParseDSN(o.DSN)
+	if err != nil {
+		return nil, fmt.Errorf("the DSN of ClickHouse: %w", err)
+	}
+	if options.Auth.Database == "" {
+		options.Auth.Database = o.Database
+	}
+	return open(options, o.MaxConns, nil)
+}
+
+func openEmbedded(o Options) (*DB, error) {
+	engine, err := chdb.Open(chdb.Options{Dir: o.DataDir, MaxMemory: o.MaxMemory, MaxConns: o.MaxConns})
+	if err != nil {
+		return nil, err
+	}
+	db, err := open(&ch.Options{
+		Protocol:      ch.HTTP,
+		Addr:          []string{"embedded"},
+		Auth:          ch.Auth{Database: o.Database},
+		TransportFunc: func(*http.Transport) (http.RoundTripper, error) { return engine.Transport(), nil },
+	}, o.MaxConns, engine)
+	if err != nil {
+		return nil, errors.Join(err, engine.Close())
+	}
+	db.owner = true
+	return db, nil
+}
+
+func open(options *ch.Options, conns int, engine *chdb.Engine) (*DB, error) {
+	if options.DialTimeout == 0 {
+		// Over the native protocol the driver's handshake heeds this alone, not the context.
+		options.DialTimeout = 5 * time.Second
+	}
+	if options.MaxOpenConns == 0 {
+		options.MaxOpenConns = conns
+	}
+	if options.MaxIdleConns == 0 {
+		options.MaxIdleConns = options.MaxOpenConns
+	}
+	if options.Settings == nil {
+		options.Settings = ch.Settings{}
+	}
+	// An insert that is acknowledged from a server's buffer is not durable.
+	options.Settings["async_insert"] = 0
+	conn, err := ch.Open(options)
+	if err != nil {
+		return nil, fmt.Errorf("opening ClickHouse: %w", err)
+	}
+	return &DB{conn: conn, options: options, engine: engine}, nil
+}
+
+// ReadOnly opens a second way to the same database for the SQL of people: it
+// cannot write, reach files or the network, or lift the limits, which are
+// ClickHouse settings such as max_execution_time and max_result_rows. Closing
+// it leaves db open.
+func (db *DB) ReadOnly(limits map[string]any) (*DB, error) {
+	options := *db.options
+	options.Settings = ch.Settings{"readonly": 1}
+	for name, value := range limits {
+		options.Settings[name] = value
+	}
+	conn, err := ch.Open(&options)
+	if err != nil {
+		return nil, fmt.Errorf("opening ClickHouse for reading: %w", err)
+	}
+	return &DB{conn: conn, options: &options, engine: db.engine}, nil
+}
+
+// Engine is the embedded engine, nil with a server.
+func (db *DB) Engine() *chdb.Engine { return db.engine }
+
+// Database is the name of the database that unqualified names are in.
+func (db *DB) Database() string { return db.options.Auth.Database }
+
+// Close ends all connections, and the embedded engine if Open started it.
+func (db *DB) Close() error {
+	err := db.conn.Close()
+	if db.owner {
+		err = errors.Join(err, db.engine.Close())
+	}
+	return err
+}
+
+// Ping asks whether statements can be run now.
+func (db *DB) Ping(ctx context.Context) error {
+	return db.attempt(ctx, func() error { return db.conn.Ping(ctx) })
+}
+
+// Exec implements projections.DB.
+func (db *DB) Exec(ctx context.Context, sql string, args ...projections.Arg) error {
+	return db.attempt(ctx, func() error { return db.conn.Exec(ctx, sql, named(args)...) })
+}
+
+// Query implements projections.DB.
+func (db *DB) Query(ctx context.Context, sql string, args ...projections.Arg) (projections.RowScanner, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	r := &rows{ctx: ctx, cancel: cancel}
+	err := db.attempt(ctx, func() (err error) {
+		r.Rows, err = db.conn.Query(ctx, sql, named(args)...)
+		return err
+	})
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	return r, nil
+}
+
+// maxInsertRows keeps an insert below ClickHouse's own block size
+// (max_insert_block_size): above it, one INSERT may become several parts, and
+// is no longer whole or nothing.
+const maxInsertRows = 1_000_000
+
+// Insert implements projections.DB, for at most a million rows that belong into
+// one partition of the table.
+func (db *DB) Insert(ctx context.Context, table string, columns []projections.Column) error {
+	n, err := height(columns)
+	if err != nil {
+		return fmt.Errorf("inserting into %s: %w", table, err)
+	}
+	if n == 0 {
+		return nil
+	}
+	types := make([]ch.ColumnNameAndType, len(columns))
+	names := make([]string, len(columns))
+	for i, c := range columns {
+		types[i] = ch.ColumnNameAndType{Name: c.Name, Type: c.Type}
+		names[i] = quote(c.Name)
+	}
+	sql := "INSERT INTO " + quoteTable(table) + " (" + strings.Join(names, ", ") + ")"
+	// With the types given, the driver does not ask DESCRIBE for every insert.
+	ctx = ch.Context(ctx, ch.WithColumnNamesAndTypes(types))
+	err = db.attempt(ctx, func() error {
+		batch, err := db.conn.PrepareBatch(ctx, sql)
+		if err != nil {
+			return err
+		}
+		defer batch.Close()
+		for i, c := range columns {
+			if err := batch.Column(i).Append(plain(c)); err != nil {
+				return fmt.Errorf("column %s: %w", c.Name, err)
+			}
+		}
+		return batch.Send()
+	})
+	if err != nil {
+		return fmt.Errorf("inserting %d rows into %s: %w", n, table, err)
+	}
+	return nil
+}
+
+// attempt calls f and classifies its error. If the server has no such database
+// yet, it is created and f called once more.
+func (db *DB) attempt(ctx context.Context, f func() error) error {
+	err := f()
+	if Code(err) == unknownDatabase {
+		if db.createDatabase(ctx) == nil {
+			err = f()
+		}
+	}
+	return classify(ctx, err)
+}
+
+func (db *DB) createDatabase(ctx context.Context) error {
+	options := *db.options
+	options.Auth.Database = ""
+	options.MaxOpenConns, options.MaxIdleConns = 1, 1
+	conn, err := ch.Open(&options)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return conn.Exec(ctx, "CREATE DATABASE IF NOT EXISTS "+quote(db.Database()))
+}
+
+// height is the number of rows of the columns.
+func height(columns []projections.Column) (int, error) {
+	n := 0
+	for i, c := range columns {
+		v := reflect.ValueOf(c.Data)
+		if v.Kind() != reflect.Slice {
+			return 0, fmt.Errorf("column %s is a %T, not a slice", c.Name, c.Data)
+		}
+		if i > 0 && v.Len() != n {
+			return 0, fmt.Errorf("column %s has %d rows, column %s has %d", c.Name, v.Len(), columns[0].Name, n)
+		}
+		n = v.Len()
+	}
+	if n > maxInsertRows {
+		return 0, fmt.Errorf("%d rows are more than the %d that go in whole or not at all", n, maxInsertRows)
+	}
+	return n, nil
+}
+
+// plain is the column's data as the driver takes it: it has no []bool for UInt8.
+func plain(c projections.Column) any {
+	if b, ok := c.Data.([]bool); ok && c.Type == "UInt8" && len(b) > 0 {
+		return unsafe.Slice((*uint8)(unsafe.Pointer(&b[0])), len(b)) // Go's bools are the bytes 0 and 1
+	}
+	return c.Data
+}
+
+func named(args []projections.Arg) []any {
+	all := make([]any, len(args))
+	for i, a := range args {
+		all[i] = ch.Named(a.Name, a.Value)
+	}
+	return all
+}
+
+func quote(name string) string {
+	return "`" + strings.NewReplacer(`\`, `\\`, "`", "\\`").Replace(name) + "`"
+}
+
+// quoteTable quotes "table" and "database.table".
+func quoteTable(name string) string {
+	if database, table, qualified := strings.Cut(name, "."); qualified {
+		return quote(database) + "." + quote(table)
+	}
+	return quote(name)
+}
