@@ -57,7 +57,7 @@ type Conn struct {
 	drained int   // bytes since the closing began
 
 	// The writer's own.
-	writeBy time.Duration // the write deadline set, since epoch
+	writeBy time.Duration // the write deadline set, since up.epoch
 
 	closing atomic.Bool // changed under mu
 

@@ -134,7 +134,20 @@ func pipe(u *Upgrader, handler func(*Conn) Handler) (*Conn, *client) {
 	c := newConn(u, near, nil)
 	u.add(c)
 	c.Start(handler(c))
-	return c, &client{Conn: far, r: bufio.NewReader(far)}
+	return c, &client{Conn: &turns{far, make(chan struct{}, 1)}, r: bufio.NewReader(far)}
+}
+
+// turns is a pipe that several goroutines write to. net.Pipe lets them wait
+// for a mutex, which stops a fake clock.
+type turns struct {
+	net.Conn
+	turn chan struct{}
+}
+
+func (p *turns) Write(b []byte) (int, error) {
+	p.turn <- struct{}{}
+	defer func() { <-p.turn }()
+	return p.Conn.Write(b)
 }
 
 // A client speaks frames, right and wrong ones, and shares no code with what

@@ -303,7 +303,7 @@ func (c *Conn) writeEntries(es []entry, size int) error {
 // once half of it is gone, which spares most writes a timer.
 func (c *Conn) writeAll(p []byte) error {
 	timeout := c.up.o.WriteTimeout
-	if now := time.Since(epoch); c.writeBy < now+timeout/2 {
+	if now := time.Since(c.up.epoch); c.writeBy < now+timeout/2 {
 		c.writeBy = now + timeout
 		if err := c.nc.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
 			return err
@@ -312,9 +312,6 @@ func (c *Conn) writeAll(p []byte) error {
 	_, err := c.nc.Write(p)
 	return err
 }
-
-// epoch is what write deadlines are counted from, on the monotonic clock.
-var epoch = time.Now()
 
 // written takes what has gone out from the account, and reports whether the
 // rest of the writer's batch is still wanted.

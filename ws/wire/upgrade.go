@@ -53,6 +53,7 @@ func (o Options) withDefaults() Options {
 type Upgrader struct {
 	o       Options
 	origins map[string]bool
+	epoch   time.Time // what write deadlines are counted from
 
 	mu    sync.Mutex
 	first *Conn
@@ -62,7 +63,7 @@ type Upgrader struct {
 
 // NewUpgrader makes an Upgrader.
 func NewUpgrader(o Options) *Upgrader {
-	u := &Upgrader{o: o.withDefaults(), origins: make(map[string]bool)}
+	u := &Upgrader{o: o.withDefaults(), origins: make(map[string]bool), epoch: time.Now()}
 	for _, origin := range o.Origins {
 		u.origins[origin] = true
 	}
