@@ -198,6 +198,10 @@ func (u *Upgrader) remove(c *Conn) {
 	}
 	c.prev, c.next = nil, nil
 	if u.count--; u.count == 0 && u.shut != nil {
-		close(u.shut)
+		select {
+		case <-u.shut: // a handshake was under way when the last one had ended
+		default:
+			close(u.shut)
+		}
 	}
 }
