@@ -93,11 +93,11 @@ func trimSlashes(b []byte) []byte {
 
 // decoded is what a request says once its params are in order.
 type decoded struct {
-	command     commands.Command
-	query       projections.Query
-	uniqueNo    string
-	resend      bool
-	seen        events.Cursor
+	command  commands.Command
+	query    projections.Query
+	uniqueNo string
+	resend   bool
+	seen     events.Cursor
 }
 
 // decode checks the params against the url's plan.

@@ -37,6 +37,7 @@ type world struct {
 	metrics *recorded
 	queries *answers
 	clock   atomic.Int64 // Unix milliseconds
+	close   func()
 
 	mu      sync.Mutex
 	clients []*client
@@ -52,6 +53,13 @@ type settings struct {
 }
 
 func newWorld(t testing.TB, s settings) *world {
+	w := openWorld(t, s)
+	t.Cleanup(w.close)
+	return w
+}
+
+// openWorld is newWorld for those who close it themselves.
+func openWorld(t testing.TB, s settings) *world {
 	if s.layout == (events.Layout{}) {
 		s.layout = events.Layout{Conversations: 4, Users: 1}
 	}
@@ -82,7 +90,7 @@ func newWorld(t testing.TB, s settings) *world {
 	mux.Handle("/ws", w.server)
 	mux.Handle("/", w.server.HTTP())
 	w.http = httptest.NewServer(mux)
-	t.Cleanup(func() {
+	w.close = func() {
 		w.log.pause(false)
 		w.mu.Lock()
 		for _, c := range w.clients {
@@ -101,7 +109,7 @@ func newWorld(t testing.TB, s settings) *world {
 		http.DefaultClient.CloseIdleConnections()
 		cancel()
 		running.Wait()
-	})
+	}
 	return w
 }
 
@@ -200,17 +208,33 @@ func (c *client) login(user string, params ...string) map[string]any {
 
 func (c *client) send(text string) {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	if err := c.conn.Write(ctx, websocket.MessageText, []byte(text)); err != nil {
+	if err := c.write(text); err != nil {
 		c.t.Fatal(err)
 	}
+}
+
+func (c *client) write(text string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	err := c.conn.Write(ctx, websocket.MessageText, []byte(text))
+	if err != nil {
+		select {
+		case err = <-c.closed:
+			c.closed <- err
+		case <-ctx.Done():
+		}
+	}
+	return err
 }
 
 // request sends names and values; values that look like JSON are sent as such.
 func (c *client) request(url string, params ...string) {
 	c.t.Helper()
-	c.send(`{"url":` + quote(url) + `,"params":` + object(params...) + `}`)
+	c.send(requestText(url, params...))
+}
+
+func requestText(url string, params ...string) string {
+	return `{"url":` + quote(url) + `,"params":` + object(params...) + `}`
 }
 
 func object(params ...string) string {
@@ -235,26 +259,34 @@ func quote(s string) string { return string(appendText(nil, s)) }
 // raw is the next frame.
 func (c *client) raw() string {
 	c.t.Helper()
+	f, err := c.read()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return f
+}
+
+// read is the next frame, or why there is none.
+func (c *client) read() (string, error) {
 	select {
 	case f := <-c.frames:
-		return f
+		return f, nil
 	default:
 	}
 	select {
 	case f := <-c.frames:
-		return f
+		return f, nil
 	case err := <-c.closed:
 		c.closed <- err
 		select {
 		case f := <-c.frames:
-			return f
+			return f, nil
 		default:
 		}
-		c.t.Fatalf("connection closed: %v", err)
+		return "", fmt.Errorf("connection closed: %w", err)
 	case <-time.After(10 * time.Second):
-		c.t.Fatal("no frame came")
+		return "", errors.New("no frame came")
 	}
-	return ""
 }
 
 func (c *client) next() map[string]any {
