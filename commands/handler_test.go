@@ -18,6 +18,7 @@ func withNodes(t *testing.T, o Options, f func(t *testing.T, log *faultyLog, one
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		log := newFaultyLog(small)
+		defer log.lanes.Wait()
 		one, two := newNode(t, log, o), newNode(t, log, o)
 		defer two.stop()
 		defer one.stop()

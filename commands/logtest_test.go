@@ -32,6 +32,7 @@ const (
 type faultyLog struct {
 	layout events.Layout
 	parts  map[events.Partition]*faultyPart
+	lanes  sync.WaitGroup
 
 	mu     sync.Mutex
 	plan   func() (time.Duration, fault) // of each batch; nil: at once and fine
@@ -106,7 +107,7 @@ func (l *faultyLog) AppendAsync(e events.Event, done func(events.Position, error
 	part.queue = append(part.queue, entry{e, r, done})
 	if !part.busy {
 		part.busy = true
-		go l.lane(p, part)
+		l.lanes.Go(func() { l.lane(p, part) })
 	}
 }
 
