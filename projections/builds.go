@@ -45,12 +45,12 @@ type books struct {
 }
 
 var bookTables = []string{
-	`CREATE TABLE IF NOT EXISTS lishi_builds (build UInt32, projection String, version UInt32, dropped UInt8)
+	`CREATE TABLE IF NOT EXISTS lishi_builds (build UInt32, name String, version UInt32, dropped UInt8)
 		ENGINE = ReplacingMergeTree(dropped) ORDER BY build`,
 	`CREATE TABLE IF NOT EXISTS lishi_checkpoints (build UInt32, partition LowCardinality(String), offset UInt64, event String, event_offset Int64)
 		ENGINE = ReplacingMergeTree(offset) ORDER BY (build, partition)`,
-	`CREATE TABLE IF NOT EXISTS lishi_live (projection String, build UInt32, previous UInt32, swap UInt64)
-		ENGINE = ReplacingMergeTree(swap) ORDER BY projection`,
+	`CREATE TABLE IF NOT EXISTS lishi_live (name String, build UInt32, previous UInt32, swap UInt64)
+		ENGINE = ReplacingMergeTree(swap) ORDER BY name`,
 }
 
 // readBooks makes the bookkeeping tables where they are missing and reads them.
@@ -62,7 +62,7 @@ func readBooks(ctx context.Context, db DB) (books, error) {
 			return b, err
 		}
 	}
-	err := each(ctx, db, `SELECT build, projection, version, dropped = 1 FROM lishi_builds FINAL ORDER BY build`, nil, func(s RowScanner) error {
+	err := each(ctx, db, `SELECT build, name, version, dropped = 1 FROM lishi_builds FINAL ORDER BY build`, nil, func(s RowScanner) error {
 		var r build
 		var version uint32
 		if err := s.Scan(&r.number, &r.projection, &version, &r.dropped); err != nil {
@@ -100,7 +100,7 @@ func readBooks(ctx context.Context, db DB) (books, error) {
 	if err != nil {
 		return b, err
 	}
-	err = each(ctx, db, `SELECT projection, build, previous, swap FROM lishi_live FINAL`, nil, func(s RowScanner) error {
+	err = each(ctx, db, `SELECT name, build, previous, swap FROM lishi_live FINAL`, nil, func(s RowScanner) error {
 		var name string
 		var r swap
 		if err := s.Scan(&name, &r.build, &r.previous, &r.number); err != nil {
@@ -150,16 +150,16 @@ func createTables(ctx context.Context, db DB, tables []Table, number uint32) err
 
 // recordBuild writes down that a build was begun, or that it is dropped.
 func recordBuild(ctx context.Context, db DB, b build) error {
-	return db.Exec(ctx, `INSERT INTO lishi_builds (build, projection, version, dropped)
-		SELECT {build:UInt32}, {projection:String}, {version:UInt32}, {dropped:Bool}`,
-		Arg{"build", b.number}, Arg{"projection", b.projection}, Arg{"version", uint32(b.version)}, Arg{"dropped", b.dropped})
+	return db.Exec(ctx, `INSERT INTO lishi_builds (build, name, version, dropped)
+		SELECT {build:UInt32}, {name:String}, {version:UInt32}, {dropped:Bool}`,
+		Arg{"build", b.number}, Arg{"name", b.projection}, Arg{"version", uint32(b.version)}, Arg{"dropped", b.dropped})
 }
 
 // recordSwap makes a build the one that answers. This one row is the swap.
 func recordSwap(ctx context.Context, db DB, projection string, s swap) error {
-	return db.Exec(ctx, `INSERT INTO lishi_live (projection, build, previous, swap)
-		SELECT {projection:String}, {build:UInt32}, {previous:UInt32}, {swap:UInt64}`,
-		Arg{"projection", projection}, Arg{"build", s.build}, Arg{"previous", s.previous}, Arg{"swap", s.number})
+	return db.Exec(ctx, `INSERT INTO lishi_live (name, build, previous, swap)
+		SELECT {name:String}, {build:UInt32}, {previous:UInt32}, {swap:UInt64}`,
+		Arg{"name", projection}, Arg{"build", s.build}, Arg{"previous", s.previous}, Arg{"swap", s.number})
 }
 
 // showViews gives SQL users the tables' names for the live build's rows, each

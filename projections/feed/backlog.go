@@ -52,7 +52,7 @@ func (b Backlog) Read(ctx context.Context, p events.Partition, after, upTo int64
 	}
 	sql := fmt.Sprintf(`SELECT audience, offset, event FROM %s
 		WHERE audience IN {audiences:Array(String)} AND partition = {partition:String} AND offset > {after:Int64} AND offset <= {upTo:Int64}
-		ORDER BY offset, audience LIMIT 1 BY offset, audience LIMIT {limit:UInt32}`, tables["feed"])
+		ORDER BY offset LIMIT {limit:UInt32} WITH TIES`, tables["feed"])
 	read := func() (rows int, last int64, err error) {
 		scan, err := b.DB.Query(ctx, sql,
 			projections.Arg{Name: "audiences", Value: audiences}, projections.Arg{Name: "partition", Value: p.String()},
