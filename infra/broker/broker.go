@@ -99,6 +99,7 @@ func Open(ctx context.Context, o Options) (_ *Broker, err error) {
 		kfake.ClusterID("lishi"),
 		kfake.DataDir(d.kafka()),
 		kfake.WithLogger(kfakeLogger{o.Logger}),
+		kfake.ListenFn(listen),
 		kfake.EnableSASL(),
 		kfake.Superuser("PLAIN", user, b.password),
 		kfake.BrokerConfigs(map[string]string{

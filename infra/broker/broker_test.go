@@ -2,8 +2,10 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -222,4 +224,35 @@ func TestStrangersAreRefused(t *testing.T) {
 		}
 		tr.CloseIdleConnections()
 	}
+}
+
+// What any program on the machine may send to the port ends its own connection
+// and nothing else.
+func TestNonsenseEndsOnlyItsConnection(t *testing.T) {
+	b := open(t, t.TempDir())
+	c := client(t, b)
+	createTopic(t, c, 1)
+	for name, sent := range map[string]string{
+		"HTTP":              "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+		"a huge length":     "\xff\xff\xff\xff\x00\x12\x00\x00",
+		"a negative length": "\x00\x00\x00\x00\x00\x12\x00\x00",
+		"an unknown kind":   "\x00\x00\x00\x0a\x7f\xff\x00\x00\x00\x00\x00\x00\xff\xff",
+		"no credentials":    "\x00\x00\x00\x0a\x00\x03\x00\x00\x00\x00\x00\x00\xff\xff",
+	} {
+		conn, err := net.Dial("tcp", b.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.SetDeadline(time.Now().Add(10 * time.Second))
+		for i := range sent { // byte by byte, so that no request arrives in one piece
+			if _, err := conn.Write([]byte{sent[i]}); err != nil {
+				break
+			}
+		}
+		if n, err := conn.Read(make([]byte, 1)); n > 0 || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%s: %d, %v", name, n, err)
+		}
+		conn.Close()
+	}
+	mustProduce(t, b, c, 0, "still there")
 }

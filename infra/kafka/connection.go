@@ -26,6 +26,8 @@ type connection struct {
 	tls       *tls.Config
 }
 
+const clientID = "lishi"
+
 func newConnection(o Options) *connection {
 	c := &connection{brokers: o.Brokers, timeout: o.RequestTimeout, sasl: o.SASL, tls: o.TLS}
 	if o.Embedded != nil {
@@ -35,7 +37,7 @@ func newConnection(o Options) *connection {
 	}
 	c.addr = kafka.TCP(c.brokers...)
 	c.transport = &kafka.Transport{
-		ClientID:    "lishi",
+		ClientID:    clientID,
 		DialTimeout: c.timeout,
 		// A leader that died is found out within this; the client asks in vain until then.
 		MetadataTTL: 500 * time.Millisecond,

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/segmentio/kafka-go/sasl"
@@ -115,6 +116,7 @@ type Log struct {
 	layout   events.Layout
 	id       string
 	barrier  barrier
+	foreign  sync.Map // partitions of other topics, by name
 }
 
 var _ events.AsyncLog = (*Log)(nil)
