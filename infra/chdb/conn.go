@@ -7,6 +7,7 @@ import (
 	"io"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"unsafe"
 )
 
@@ -19,7 +20,11 @@ type conn struct {
 	spoiled bool // its state is not the session's any more; it must not be used again
 }
 
+// connects counts connections made, for the test that they are used again.
+var connects atomic.Int64
+
 func (e *Engine) connect(s Session) (*conn, error) {
+	connects.Add(1)
 	handle := e.lib.open(e.args...)
 	if handle == nil {
 		return nil, fmt.Errorf("the ClickHouse engine would not open with %s (its own words, if it had any, are on stderr)", strings.Join(e.args, " "))

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -92,22 +93,24 @@ func TestQueryAnswersEveryKindOfStatement(t *testing.T) {
 	s := database(t)
 	run(t, s, "CREATE TABLE n (a UInt64, s String) ENGINE = MergeTree ORDER BY a")
 	run(t, s, "INSERT INTO n VALUES (1, 'one'), (2, 'two')")
-	for sql, want := range map[string]string{
-		"SELECT a, s FROM n ORDER BY a":           "1\tone\n2\ttwo",
-		"/* why */ SELECT 1":                      "1",
-		"-- why\nSELECT 2":                        "2",
-		"(SELECT 3)":                              "3",
-		"WITH 4 AS x SELECT x":                    "4",
-		"SHOW TABLES":                             "n",
-		"EXISTS TABLE n":                          "1",
-		"INSERT INTO n SELECT 3, 'three'":         "",
-		"WITH 4 AS x SELECT a FROM n WHERE a = x": "",
-		"SELECT {p:String}":                       `it\'s \\ a \'test\'`, // escaped in, escaped out
-		"SELECT length({e:String}), {n:Nullable(String)} IS NULL": "0\t1",
+	for _, c := range []struct{ sql, want string }{
+		{"SELECT a, s FROM n ORDER BY a", "1\tone\n2\ttwo"},
+		{"/* why */ SELECT 1", "1"},
+		{"-- why\nSELECT 2", "2"},
+		{"(SELECT 3)", "3"},
+		{"WITH 4 AS x SELECT x", "4"},
+		{"WITH 4 AS x SELECT a FROM n WHERE a = x", ""},
+		{"SHOW TABLES", "n"},
+		{"EXISTS TABLE n", "1"},
+		{"SELECT {p:String}", `it\'s \\ a \'test\'`}, // escaped in, escaped out
+		{"SELECT length({e:String}), {n:Nullable(String)} IS NULL", "0\t1"},
+		{"INSERT INTO n SELECT 3, 'three'", ""},
+		{"WITH 4 AS x INSERT INTO n SELECT x, 'four'", ""},
+		{"SELECT count() FROM n", "4"},
 	} {
-		got := run(t, s, sql, chdb.Param{"p", `it's \\ a 'test'`}, chdb.Param{"e", ""}, chdb.Param{"n", `\N`})
-		if got != want {
-			t.Errorf("%s = %q, want %q", sql, got, want)
+		got := run(t, s, c.sql, chdb.Param{Name: "p", Value: `it's \\ a 'test'`}, chdb.Param{Name: "e"}, chdb.Param{Name: "n", Value: `\N`})
+		if got != c.want {
+			t.Errorf("%s = %q, want %q", c.sql, got, c.want)
 		}
 	}
 }
@@ -129,6 +132,18 @@ func TestErrorsCarryClickHouseCodes(t *testing.T) {
 	var e *chdb.Error
 	if _, err := ask(t.Context(), chdb.Session{}, "SELECT * FROM nowhere"); !errors.As(err, &e) || e.Name != "UNKNOWN_TABLE" {
 		t.Errorf("name of %v is not UNKNOWN_TABLE", err)
+	}
+}
+
+func TestConnectionsAreUsedAgain(t *testing.T) {
+	s := database(t)
+	s.Settings = []chdb.Setting{{"max_block_size", "1234"}}
+	for _, sql := range []string{"SELECT 1", "CREATE TABLE n (a UInt64) ENGINE = MergeTree ORDER BY a", "SELECT a FROM n", "SHOW TABLES"} {
+		before := chdb.Connects()
+		run(t, s, sql)
+		if made := chdb.Connects() - before; made != 0 && sql != "SELECT 1" {
+			t.Errorf("%s: %d new connections, though one with its session was idle", sql, made)
+		}
 	}
 }
 
@@ -182,7 +197,7 @@ func TestInsertIsWholeOrNothing(t *testing.T) {
 	s := database(t)
 	run(t, s, "CREATE TABLE n (a UInt64, s String) ENGINE = MergeTree ORDER BY a")
 	data := native(t, "SELECT number AS a, toString(number) AS s FROM numbers(200000) SETTINGS max_block_size = 200000")
-	insert := func(ctx context.Context, r *iotestReader) error {
+	insert := func(ctx context.Context, r *pausingReader) error {
 		return engine.Insert(ctx, s, "INSERT INTO n (a, s)", "Native", nil, r)
 	}
 	count := func(want int) {
@@ -192,17 +207,17 @@ func TestInsertIsWholeOrNothing(t *testing.T) {
 		}
 	}
 
-	if err := insert(t.Context(), &iotestReader{data: data[:len(data)/2]}); code(err) <= 0 {
+	if err := insert(t.Context(), &pausingReader{data: data[:len(data)/2]}); code(err) <= 0 {
 		t.Errorf("cut data: %v, want an error of the engine", err)
 	}
 	count(0)
 	broken := errors.New("broken")
-	if err := insert(t.Context(), &iotestReader{data: data[:len(data)/2], err: broken}); !errors.Is(err, broken) {
+	if err := insert(t.Context(), &pausingReader{data: data[:len(data)/2], err: broken}); !errors.Is(err, broken) {
 		t.Errorf("broken reader: %v", err)
 	}
 	count(0)
 	ctx, cancel := context.WithCancel(t.Context())
-	if err := insert(ctx, &iotestReader{data: data[:len(data)/2], then: cancel, rest: data[len(data)/2:]}); !errors.Is(err, context.Canceled) {
+	if err := insert(ctx, &pausingReader{data: data[:len(data)/2], then: cancel, rest: data[len(data)/2:]}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 	count(0)
@@ -213,20 +228,20 @@ func TestInsertIsWholeOrNothing(t *testing.T) {
 		t.Errorf("byte by byte: %v", err)
 	}
 	count(1)
-	if err := insert(t.Context(), &iotestReader{data: data}); err != nil {
+	if err := insert(t.Context(), &pausingReader{data: data}); err != nil {
 		t.Error(err)
 	}
 	count(200001)
 }
 
-// iotestReader gives data, then calls then, gives rest, and ends with err or io.EOF.
-type iotestReader struct {
+// pausingReader gives data, then calls then, gives rest, and ends with err or io.EOF.
+type pausingReader struct {
 	data, rest []byte
 	then       func()
 	err        error
 }
 
-func (r *iotestReader) Read(p []byte) (int, error) {
+func (r *pausingReader) Read(p []byte) (int, error) {
 	if len(r.data) == 0 && r.then != nil {
 		r.then()
 		r.data, r.rest, r.then = r.rest, nil, nil
@@ -235,7 +250,7 @@ func (r *iotestReader) Read(p []byte) (int, error) {
 		if r.err != nil {
 			return 0, r.err
 		}
-		return bytes.NewReader(nil).Read(p)
+		return 0, io.EOF
 	}
 	n := copy(p, r.data)
 	r.data = r.data[n:]

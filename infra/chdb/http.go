@@ -207,7 +207,7 @@ func refuse(w http.ResponseWriter, err error) {
 	case errors.As(err, &refused):
 		w.Header().Set("X-ClickHouse-Exception-Code", strconv.Itoa(refused.Code))
 		switch refused.Code {
-		case 26, 27, 36, 38, 41, 42, 43, 47, 53, 62, 456: // the statement is wrong
+		case 6, 26, 27, 33, 36, 38, 41, 42, 43, 47, 53, 62, 117, 456: // the statement is wrong
 			status = http.StatusBadRequest
 		case 46, 60, 81, 115: // it names something that is not there
 			status = http.StatusNotFound

@@ -36,7 +36,7 @@ func (c *conn) apply(s Session) error {
 			return err
 		}
 	}
-	c.session = s
+	c.session, c.spoiled = s, false
 	return nil
 }
 

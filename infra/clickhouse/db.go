@@ -33,6 +33,9 @@ type Options struct {
 	// where it is missing. Default "lishi".
 	Database string
 
+	// Library is the path of an own copy of libchdb. Empty: where chdb.Find looks.
+	Library string
+
 	// MaxMemory bounds the embedded engine, in bytes. Default 1 GiB.
 	MaxMemory int64
 
@@ -76,7 +79,7 @@ func Open(o Options) (*DB, error) {
 }
 
 func openEmbedded(o Options) (*DB, error) {
-	engine, err := chdb.Open(chdb.Options{Dir: o.DataDir, MaxMemory: o.MaxMemory, MaxConns: o.MaxConns})
+	engine, err := chdb.Open(chdb.Options{Dir: o.DataDir, Library: o.Library, MaxMemory: o.MaxMemory, MaxConns: o.MaxConns})
 	if err != nil {
 		return nil, err
 	}
