@@ -1,0 +1,178 @@
+package kafka_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	kafkago "github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"lishi/events"
+	"lishi/infra/kafka"
+	"lishi/infra/kafka/logtest"
+)
+
+func openError(t *testing.T, c *kfake.Cluster, o kafka.Options) error {
+	t.Helper()
+	o.Brokers, o.Logger = c.ListenAddrs(), quiet()
+	l, err := kafka.Open(t.Context(), o)
+	if err == nil {
+		l.Close()
+	}
+	return err
+}
+
+// refusedTopic expects Open to name the topic, the reason and the repair.
+func refusedTopic(t *testing.T, c *kfake.Cluster, topic, reason, repair string) {
+	t.Helper()
+	err := openError(t, c, kafka.Options{})
+	var te *kafka.TopicError
+	if !errors.As(err, &te) || te.Topic != topic || !strings.Contains(te.Reason, reason) || !strings.Contains(te.Repair, repair) {
+		t.Errorf("got %v\nwant %s: %s; %s", err, topic, reason, repair)
+	}
+}
+
+func admin(c *kfake.Cluster) *kafkago.Client {
+	return &kafkago.Client{Addr: kafkago.TCP(c.ListenAddrs()...), Transport: &kafkago.Transport{}, Timeout: 10 * time.Second}
+}
+
+func TestTopicsThatWouldForgetAreRefused(t *testing.T) {
+	for key, value := range map[string]string{
+		"retention.ms":    "604800000",
+		"retention.bytes": "1000000",
+		"cleanup.policy":  "compact",
+	} {
+		c := cluster(t, 1)
+		openCluster(t, c, kafka.Options{}).Close()
+		set := func(v string) {
+			res, err := admin(c).IncrementalAlterConfigs(t.Context(), &kafkago.IncrementalAlterConfigsRequest{
+				Resources: []kafkago.IncrementalAlterConfigsRequestResource{{
+					ResourceType: kafkago.ResourceTypeTopic, ResourceName: "lishi.users",
+					Configs: []kafkago.IncrementalAlterConfigsRequestConfig{{Name: key, Value: v, ConfigOperation: kafkago.ConfigOperationSet}},
+				}},
+			})
+			if err == nil {
+				err = res.Resources[0].Error
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		set(value)
+		refusedTopic(t, c, "lishi.users", key+"="+value,
+			"kafka-configs.sh --bootstrap-server "+c.ListenAddrs()[0]+" --alter --entity-type topics --entity-name lishi.users --add-config cleanup.policy=delete,retention.ms=-1,retention.bytes=-1")
+		set(map[string]string{"cleanup.policy": "delete"}[key] + map[bool]string{true: "-1"}[key != "cleanup.policy"])
+		if err := openError(t, c, kafka.Options{}); err != nil {
+			t.Errorf("%s repaired: %v", key, err)
+		}
+	}
+}
+
+func TestAnotherPartitionCountIsRefused(t *testing.T) {
+	c := cluster(t, 1)
+	openCluster(t, c, kafka.Options{}).Close()
+	res, err := admin(c).CreatePartitions(t.Context(), &kafkago.CreatePartitionsRequest{
+		Topics: []kafkago.TopicPartitionsConfig{{Name: "lishi.conversations", Count: 3}},
+	})
+	if err != nil || res.Errors["lishi.conversations"] != nil {
+		t.Fatal(err, res)
+	}
+	refusedTopic(t, c, "lishi.conversations", "3 partitions but was made with 2", "copy the log")
+}
+
+func TestForeignTopicIsRefused(t *testing.T) {
+	c := cluster(t, 1)
+	if err := c.CreateTopic("lishi.conversations", 2, map[string]string{"retention.ms": "-1", "retention.bytes": "-1"}); err != nil {
+		t.Fatal(err)
+	}
+	produceRaw(t, c, "lishi.conversations", 1, kafkago.Record{Value: kafkago.NewBytes([]byte("hello"))})
+	refusedTopic(t, c, "lishi.conversations", "c1 does not begin with log.opened", "prefix")
+}
+
+func TestTwoLogsInOneAreRefused(t *testing.T) {
+	c := cluster(t, 1)
+	openCluster(t, c, kafka.Options{}).Close()
+	if err := c.DeleteTopic("lishi.users"); err != nil {
+		t.Fatal(err)
+	}
+	openCluster(t, c, kafka.Options{TopicPrefix: "other."}).Close()
+	if err := c.CreateTopic("lishi.users", 1, map[string]string{"retention.ms": "-1", "retention.bytes": "-1"}); err != nil {
+		t.Fatal(err)
+	}
+	// The first record of the other log's users comes into this one's.
+	raw := fetchRaw(t, c, "other.lishi.users", 0)
+	produceRaw(t, c, "lishi.users", 0, raw...)
+	refusedTopic(t, c, "lishi.users", "u0 belongs to log", "prefix")
+}
+
+// Nodes that start at once on an empty cluster agree on one log.
+func TestNodesThatStartAtOnceAgree(t *testing.T) {
+	c := cluster(t, 3)
+	ids := make([]string, 4)
+	var wg sync.WaitGroup
+	for i := range ids {
+		wg.Go(func() {
+			l, err := kafka.Open(t.Context(), kafka.Options{Brokers: c.ListenAddrs(), Layout: events.Layout{Conversations: 4, Users: 2}, Logger: quiet()})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer l.Close()
+			ids[i] = l.ID()
+		})
+	}
+	wg.Wait()
+	for _, id := range ids {
+		if id == "" || id != ids[0] {
+			t.Fatal(ids)
+		}
+	}
+}
+
+func TestDefaultLayouts(t *testing.T) {
+	if got := openLog(t, kafka.Options{Brokers: cluster(t, 1).ListenAddrs()}).Layout(); got != (events.Layout{Conversations: 16, Users: 4}) {
+		t.Error(got)
+	}
+	if got := openLog(t, kafka.Options{Embedded: openBroker(t, t.TempDir())}).Layout(); got != (events.Layout{Conversations: 4, Users: 1}) {
+		t.Error(got)
+	}
+}
+
+// A topic that takes less than a batch's size gets smaller batches.
+func TestSmallerBatchesForSmallerTopics(t *testing.T) {
+	c := cluster(t, 1)
+	for _, topic := range []string{"lishi.conversations", "lishi.users"} {
+		if err := c.CreateTopic(topic, 2, map[string]string{"retention.ms": "-1", "retention.bytes": "-1", "max.message.bytes": "3000"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l := openLog(t, kafka.Options{Brokers: c.ListenAddrs()})
+	var es []events.Event
+	for i := range 100 {
+		es = append(es, logtest.Message(stream, i))
+	}
+	if _, err := l.Append(t.Context(), es...); err != nil {
+		t.Fatal(err)
+	}
+	big := logtest.Message(stream, 100)
+	big.Body = events.MessageSent{Content: events.Content{Plain: strings.Repeat("x", 3000)}}
+	if _, err := l.Append(t.Context(), big); !errors.Is(err, kafka.ErrTooLarge) || !errors.Is(err, events.ErrUnavailable) {
+		t.Error(err)
+	}
+}
+
+func TestNobodyThere(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	_, err := kafka.Open(ctx, kafka.Options{Brokers: []string{"127.0.0.1:1"}, RequestTimeout: time.Second, Logger: quiet()})
+	if !errors.Is(err, events.ErrUnavailable) || !strings.Contains(err.Error(), "127.0.0.1:1") {
+		t.Error(err)
+	}
+	if _, err := kafka.Open(ctx, kafka.Options{}); err == nil {
+		t.Error("opened nothing")
+	}
+}
