@@ -55,7 +55,7 @@ func (c *Conn) settle(r CloseReason) bool {
 		return false
 	}
 	c.closing.Store(true)
-	c.reason = r
+	c.reason = &r
 	c.wake()
 	if c.handler != nil {
 		c.tell()
@@ -68,7 +68,7 @@ func (c *Conn) tell() {
 	c.running.Add(1)
 	go func() {
 		defer c.running.Done()
-		c.handler.Closing(c.reason)
+		c.handler.Closing(*c.reason)
 	}()
 }
 

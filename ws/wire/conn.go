@@ -71,7 +71,7 @@ type Conn struct {
 	queued   int // cost of all that is not written
 	taken    int // cost of the part of it that the writer has
 	waiters  *waiter
-	reason   CloseReason
+	reason   *CloseReason
 	timer    *time.Timer // bounds the closing
 
 	running sync.WaitGroup // the writer and the call of Closing

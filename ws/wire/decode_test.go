@@ -108,19 +108,23 @@ func textSoFar(b []byte, last bool) bool {
 	for len(b) > 0 {
 		r, n := utf8.DecodeRune(b)
 		if r == utf8.RuneError && n == 1 {
-			if last || len(b) > 3 {
-				return false
-			}
-			for c := rune(0x80); c <= utf8.MaxRune; c++ {
-				if full := string(c); len(full) > len(b) && full[:len(b)] == string(b) {
-					return true
-				}
-			}
-			return false
+			return !last && len(b) < utf8.UTFMax && canBecomeOne(b)
 		}
 		b = b[n:]
 	}
 	return true
+}
+
+func canBecomeOne(b []byte) bool {
+	for next := 0x80; next <= 0xbf; next++ {
+		for _, behind := range []string{"", "\x80", "\x80\x80"} {
+			s := string(b) + string([]byte{byte(next)}) + behind
+			if _, n := utf8.DecodeRuneInString(s); n == len(s) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // FuzzDecoder: the decoder says the same however the network cuts the bytes,
