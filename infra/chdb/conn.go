@@ -7,6 +7,7 @@ import (
 	"io"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"unsafe"
 )
@@ -118,6 +119,9 @@ func (c *conn) fetch(stream uintptr, each func([]byte) error) (done bool, err er
 	return false, each(bytes)
 }
 
+// buffers carry rows from a reader to the engine, which copies them.
+var buffers = sync.Pool{New: func() any { b := make([]byte, 256<<10); return &b }}
+
 // insert runs an INSERT and feeds it data. The engine commits only at the end,
 // so an early return inserts nothing.
 func (c *conn) insert(ctx context.Context, sql, format string, params []Param, data io.Reader) error {
@@ -126,7 +130,9 @@ func (c *conn) insert(ctx context.Context, sql, format string, params []Param, d
 	if text := c.lib.streamInsertError(insert); text != "" {
 		return parseError(text)
 	}
-	buffer := make([]byte, 256<<10)
+	pooled := buffers.Get().(*[]byte)
+	defer buffers.Put(pooled)
+	buffer := *pooled
 	for {
 		n, err := data.Read(buffer)
 		if n > 0 && c.lib.streamAppend(insert, &buffer[0], uintptr(n)) != 0 {

@@ -40,7 +40,7 @@ type Engine struct {
 	busy   sync.WaitGroup
 	idle   []*conn // least recently used first
 
-	control     *conn // kills statements; open as long as the engine is
+	control     *conn // kills statements; open as long as the engine is, then nil
 	controlLock sync.Mutex
 }
 
@@ -134,7 +134,10 @@ func (e *Engine) Close() error {
 		c.close()
 	}
 	e.idle = nil
+	e.controlLock.Lock()
 	e.control.close()
+	e.control = nil
+	e.controlLock.Unlock()
 
 	running.Lock()
 	running.dir = ""
@@ -175,6 +178,9 @@ func (e *Engine) run(ctx context.Context, s Session, f func(c *conn, tag string)
 	e.mu.Unlock()
 	defer e.busy.Done()
 
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	select {
 	case e.slots <- struct{}{}:
 		defer func() { <-e.slots }()
@@ -197,10 +203,11 @@ func (e *Engine) run(ctx context.Context, s Session, f func(c *conn, tag string)
 	open := context.AfterFunc(e.ctx, kill)
 	err = f(c, tag)
 	close(ended)
-	if stopped := calm(); !stopped || !open() || c.spoiled {
-		c.close()
-	} else {
+	undisturbed := calm()
+	if undisturbed = open() && undisturbed; undisturbed && !c.spoiled {
 		e.giveBack(c)
+	} else {
+		c.close()
 	}
 	switch {
 	case err == nil:

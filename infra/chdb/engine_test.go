@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -28,6 +27,14 @@ func TestMain(m *testing.M) {
 		hold(dir)
 		return
 	}
+	if dir := os.Getenv("CHDB_TEST_REOPEN"); dir != "" {
+		reopen(dir)
+		return
+	}
+	if dir := os.Getenv("CHDB_TEST_CLOSE"); dir != "" {
+		closeUnder(dir)
+		return
+	}
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "chdb-test-")
 		if err != nil {
@@ -41,17 +48,6 @@ func TestMain(m *testing.M) {
 		defer engine.Close()
 		return m.Run()
 	}())
-}
-
-// hold opens the directory and says so, until it is killed: the other process
-// of the tests about ownership.
-func hold(dir string) {
-	if _, err := chdb.Open(chdb.Options{Dir: dir}); err != nil {
-		fmt.Println(err)
-		os.Exit(1)
-	}
-	fmt.Println("held")
-	select {}
 }
 
 // database makes one for the test and returns the session in it.
@@ -312,43 +308,6 @@ func TestManyAtOnce(t *testing.T) {
 	all.Wait()
 	if got := run(t, s, "SELECT count(), uniqExact(a) FROM n"); got != "320\t320" {
 		t.Error(got)
-	}
-}
-
-func TestOneEngineAProcess(t *testing.T) {
-	if _, err := chdb.Open(chdb.Options{Dir: t.TempDir()}); err == nil || !strings.Contains(err.Error(), "one a process") {
-		t.Errorf("second engine: %v", err)
-	}
-}
-
-func TestOneProcessADirectory(t *testing.T) {
-	dir := t.TempDir()
-	start := func() (*exec.Cmd, string) {
-		command := exec.Command(os.Args[0], "-test.run=^$")
-		command.Env = append(os.Environ(), "CHDB_TEST_HOLD="+dir)
-		out, err := command.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := command.Start(); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { command.Process.Kill(); command.Wait() })
-		line := make([]byte, 1000)
-		n, _ := out.Read(line)
-		return command, strings.TrimSpace(string(line[:n]))
-	}
-	holder, said := start()
-	if said != "held" {
-		t.Fatal(said)
-	}
-	if _, said := start(); !strings.Contains(said, "held by process "+strconv.Itoa(holder.Process.Pid)) {
-		t.Errorf("the second process was told %q, not the holder's pid", said)
-	}
-	holder.Process.Kill()
-	holder.Wait()
-	if _, said := start(); said != "held" {
-		t.Errorf("after kill -9 of the holder: %s", said)
 	}
 }
 

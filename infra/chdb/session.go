@@ -97,7 +97,9 @@ func (e *Engine) kill(tag string, ended <-chan struct{}) {
 		default:
 		}
 		e.controlLock.Lock()
-		_ = e.control.execute(sql, "Null", nil, func([]byte) error { return nil })
+		if e.control != nil {
+			_ = e.control.execute(sql, "Null", nil, func([]byte) error { return nil })
+		}
 		e.controlLock.Unlock()
 		select {
 		case <-ended:

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"lishi/infra/chdb"
 	"lishi/infra/clickhouse"
 	"lishi/infra/clickhouse/conformance"
@@ -36,8 +38,12 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
-		defer embedded.Close()
-		return m.Run()
+		status := m.Run()
+		if err := errors.Join(embedded.Close(), goleak.Find()); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return status
 	}())
 }
 
