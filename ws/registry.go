@@ -39,6 +39,9 @@ func (r *Registry) Find(path string) *URL { return r.urls[strings.Trim(path, "/"
 // All lists the urls in the table's order.
 func (r *Registry) All() []*URL { return r.rows }
 
+// Known tells whether a path is a url of the protocol.
+func Known(path string) bool { return urls.Find(path) != nil }
+
 const (
 	pathLogin = "/chat/login"
 	pathPing  = "/chat/ping"

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"slices"
+	"strings"
 
 	"lishi/events"
 )
@@ -134,6 +135,15 @@ func (r *Relations) Intervals(s events.Stream, user string) []Interval {
 		}
 	}
 	return nil
+}
+
+// Groups are all groups of the partition that a user was ever a member of, by id.
+func (r *Relations) Groups(user string) []events.Stream {
+	r.l.mu.RLock()
+	defer r.l.mu.RUnlock()
+	found := slices.Clone(r.l.state.joined[user])
+	slices.SortFunc(found, func(a, b events.Stream) int { return strings.Compare(a.ID, b.ID) })
+	return found
 }
 
 // Members hands on the members of a group, in order of their first joining,

@@ -1,0 +1,203 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"lishi/commands"
+	"lishi/events"
+	"lishi/events/ledger"
+	"lishi/events/tail"
+	"lishi/infra/clickhouse"
+	"lishi/infra/config"
+	"lishi/infra/kafka"
+	"lishi/infra/telemetry"
+	"lishi/infra/tokens"
+	"lishi/projections"
+	"lishi/projections/dates"
+	"lishi/projections/feed"
+	"lishi/projections/friends"
+	"lishi/projections/groups"
+	"lishi/projections/history"
+	"lishi/projections/recents"
+	"lishi/projections/requests"
+	"lishi/ws"
+	"lishi/ws/wire"
+)
+
+// node is one running lishi. It reads like the way of a message: the log, its
+// one reader, those who decide, those who remember, those who tell.
+type node struct {
+	cfg     config.Config
+	logger  *slog.Logger
+	metrics *telemetry.Metrics
+	keys    *tokens.Keys
+
+	log     *kafka.Log
+	tail    *tail.Tail
+	handler *commands.Handler
+	db      *clickhouse.DB
+	engine  *projections.Engine
+	server  *ws.Server
+
+	open   closers
+	cancel context.CancelFunc
+	ended  chan struct{} // both runs of start are over
+	failed chan error
+}
+
+func openNode(ctx context.Context, cfg config.Config, logger *slog.Logger) (_ *node, err error) {
+	n := &node{cfg: cfg, logger: logger, metrics: telemetry.NewMetrics(), ended: make(chan struct{}), failed: make(chan error, 1)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.open.close())
+		}
+	}()
+	if n.keys, err = keys(cfg); err != nil {
+		return nil, err
+	}
+	format, err := dates.New(dates.Style(cfg.Dates), cfg.Zone)
+	if err != nil {
+		return nil, err
+	}
+	if n.log, n.open, err = openLog(ctx, cfg, n.metrics, logger); err != nil {
+		return nil, err
+	}
+	if n.db, err = openDB(cfg); err != nil {
+		return nil, err
+	}
+	n.open.add(n.db.Close)
+
+	n.tail = tail.New(n.log, tail.Options{})
+	n.engine = projections.New(n.db, n.tail, models(), projections.Options{Log: logger})
+	n.handler = commands.NewHandler(n.log, n.tail, commands.Options{
+		Policy:   commands.Policy{Strangers: cfg.Strangers, Expiry: cfg.ApplyExpiry},
+		Deadline: cfg.Deadline,
+		Requests: memory{requests.Memory{Engine: n.engine, DB: n.db}},
+	})
+	reader := &projections.Reader{Engine: n.engine, DB: n.db, Book: n.tail.Book(), Dates: format, Log: logger}
+	limits := commands.DefaultLimits
+	limits.Content = cfg.MaxContent
+	n.server = ws.New(n.verify, n.handler, n.tail, reader, backlog{feed.Backlog{Engine: n.engine, DB: n.db}, n.tail.Book()}, ws.Options{
+		Wire: wire.Options{
+			Origins: origins(cfg.Origins), MessageLimit: cfg.MaxMessage, QueueLimit: cfg.SendQueue, PingInterval: cfg.Ping,
+		},
+		Limits: limits, Dates: format, Rate: int(cfg.Rate), Burst: cfg.Burst, Metrics: n.metrics, Logger: logger,
+	})
+	reader.Online = n.server.Online
+	n.tail.Observe(n.server)
+	n.metrics.Register(lags{n})
+	return n, nil
+}
+
+// openDB opens the ClickHouse that the settings name.
+func openDB(cfg config.Config) (*clickhouse.DB, error) {
+	db, err := clickhouse.Open(clickhouse.Options{
+		DSN: cfg.ClickHouse, DataDir: filepath.Join(cfg.Data, "clickhouse"), Library: cfg.CHDB, MaxMemory: cfg.EngineMemory,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read models: %w", err)
+	}
+	return db, nil
+}
+
+// models lists the read models: a new projection is one line here.
+func models() []projections.Projection {
+	return []projections.Projection{
+		friends.Projection{}, groups.Projection{}, history.Projection{}, recents.Projection{}, requests.Projection{},
+		feed.New(func(e events.Recorded, book *ledger.Book) []feed.Audience {
+			keys := ws.FeedAudiences(e, book)
+			as := make([]feed.Audience, len(keys))
+			for i, k := range keys {
+				as[i] = feed.Audience(k)
+			}
+			return as
+		}),
+	}
+}
+
+// start reads the log and fills the read models until stop. The channel tells of
+// an end that nobody asked for.
+func (n *node) start() <-chan error {
+	ctx, cancel := context.WithCancel(context.Background())
+	n.cancel = cancel
+	done := make(chan struct{}, 2)
+	run := func(what string, f func(context.Context) error) {
+		if err := f(ctx); err != nil && ctx.Err() == nil {
+			select {
+			case n.failed <- fmt.Errorf("%s: %w", what, err):
+			default:
+			}
+		}
+		done <- struct{}{}
+	}
+	go run("log", n.tail.Run)
+	go run("read models", n.engine.Run)
+	go func() { <-done; <-done; close(n.ended) }()
+	return n.failed
+}
+
+// stop ends in order: no new work, answers for what is under way, sockets closed
+// with 1001, then the parts from the last to the first.
+func (n *node) stop(ctx context.Context) error {
+	var errs []error
+	late := func(what string, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("stopping %s: %w", what, err))
+		}
+	}
+	late("sockets", n.server.Shutdown(ctx))
+	late("commands", n.handler.Close(ctx))
+	n.cancel()
+	select {
+	case <-n.ended:
+	case <-ctx.Done():
+		late("read models", ctx.Err())
+	}
+	late("the log and the read models", n.open.close())
+	return errors.Join(errs...)
+}
+
+func (n *node) verify(token string, now time.Time) (ws.Claims, error) {
+	c, err := n.keys.Verify(token, now)
+	return ws.Claims(c), err
+}
+
+func origins(list string) []string {
+	if list == "" {
+		return nil
+	}
+	return strings.Split(list, ",")
+}
+
+// memory lets commands ask for requests older than the ledger's window.
+type memory struct{ requests.Memory }
+
+func (m memory) Find(ctx context.Context, p events.Partition, id events.ID, upTo int64) (events.Position, bool, error) {
+	at, _, found, err := m.Memory.Find(ctx, p, upTo, id)
+	if errors.Is(err, projections.ErrUnavailable) {
+		err = fmt.Errorf("%w: %w", events.ErrUnavailable, err)
+	}
+	return at, found, err
+}
+
+// backlog lets a resuming client have its part of the feed: its own rows, and
+// those of its groups while it was a member.
+type backlog struct {
+	feed feed.Backlog
+	book *ledger.Book
+}
+
+func (b backlog) Backlog(ctx context.Context, user string, p events.Partition, after, upTo int64, each func(events.Recorded) error) (int64, error) {
+	wants := []feed.Want{{Audience: feed.Audience(events.UserStream(user).Key())}}
+	relations := b.book.Ledger(p).Relations()
+	for _, g := range relations.Groups(user) {
+		wants = append(wants, feed.Want{Audience: feed.Audience(g.Key()), Intervals: relations.Intervals(g, user)})
+	}
+	return b.feed.Read(ctx, p, after, upTo, wants, each)
+}

@@ -1,0 +1,127 @@
+package app
+
+import (
+	"encoding/json"
+	"io/fs"
+	"net/http"
+	"os"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"lishi/web"
+	"lishi/ws"
+)
+
+// routes is everything that this node serves on its one address.
+func (n *node) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/ws", n.server)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("ok\n")) })
+	mux.HandleFunc("GET /readyz", n.readyz)
+	mux.Handle("GET /metrics", n.metrics.Handler())
+	if n.cfg.Demo {
+		mux.Handle("GET /demo/people", demoPeople(n.keys))
+	}
+	files, urls := page(web.Dist), n.server.HTTP()
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if reads := r.Method == http.MethodGet || r.Method == http.MethodHead; reads && !ws.Known(r.URL.Path) {
+			files.ServeHTTP(w, r)
+		} else {
+			urls.ServeHTTP(w, r)
+		}
+	})
+	return mux
+}
+
+// page serves the embedded page. Its files carry a hash in their names, so they
+// may be kept for ever; the page itself is asked for each time.
+func page(dist fs.FS) http.Handler {
+	files := http.FileServerFS(dist)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Content-Security-Policy", "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: https:; connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'none'")
+		if strings.HasPrefix(r.URL.Path, "/assets/") {
+			h.Set("Cache-Control", "public, max-age=31536000, immutable")
+		} else {
+			h.Set("Cache-Control", "no-cache")
+		}
+		files.ServeHTTP(w, r)
+	})
+}
+
+// check is one line of /readyz.
+type check struct {
+	Ready  bool   `json:"ready"`
+	Detail string `json:"detail,omitempty"`
+}
+
+// readyz says 200 once the node can do all of its work, else 503, and names what
+// is not ready, and the limits it runs under.
+func (n *node) readyz(w http.ResponseWriter, r *http.Request) {
+	checks := map[string]check{"log": {Ready: true}, "clickhouse": {Ready: true}, "projections": {Ready: true}}
+	select {
+	case <-n.tail.Ready():
+	default:
+		checks["log"] = check{Detail: "the log is still being read"}
+	}
+	if err := n.db.Ping(r.Context()); err != nil {
+		checks["clickhouse"] = check{Detail: "ClickHouse does not answer"}
+		n.logger.Debug("ping", "error", err)
+	}
+	for name, problem := range n.engine.Problems() {
+		checks["projections"] = check{Detail: name + ": " + problem}
+	}
+	ready := true
+	for _, c := range checks {
+		ready = ready && c.Ready
+	}
+	descriptors := map[string]any{}
+	var limit syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) == nil {
+		descriptors["limit"] = limit.Cur
+	}
+	if open, err := os.ReadDir("/proc/self/fd"); err == nil {
+		descriptors["open"] = len(open)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	if !ready {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.Encode(map[string]any{
+		"ready": ready, "version": Version, "checks": checks, "folded": n.tail.Folded().String(),
+		"limits": map[string]any{"descriptors": descriptors, "cpus": runtime.GOMAXPROCS(0)},
+		"time":   time.Now().UTC().Format(time.RFC3339),
+	})
+}
+
+// lags gives the projections' lag when the figures are asked for.
+type lags struct{ n *node }
+
+var (
+	lagEvents  = prometheus.NewDesc("lishi_projection_lag_events", "Events that a projection's live build has not taken up yet.", []string{"projection", "partition"}, nil)
+	lagSeconds = prometheus.NewDesc("lishi_projection_lag_seconds", "How far a projection's live build is behind.", []string{"projection", "partition"}, nil)
+	foldedTo   = prometheus.NewDesc("lishi_log_folded_offset", "The offset up to which this node has read a partition.", []string{"partition"}, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (l lags) Describe(c chan<- *prometheus.Desc) { c <- lagEvents; c <- lagSeconds; c <- foldedTo }
+
+// Collect implements prometheus.Collector.
+func (l lags) Collect(c chan<- prometheus.Metric) {
+	for _, lag := range l.n.engine.Lag() {
+		c <- prometheus.MustNewConstMetric(lagEvents, prometheus.GaugeValue, float64(lag.Events), lag.Projection, lag.Partition.String())
+		c <- prometheus.MustNewConstMetric(lagSeconds, prometheus.GaugeValue, lag.Seconds, lag.Projection, lag.Partition.String())
+	}
+	for p, offset := range l.n.tail.Folded() {
+		c <- prometheus.MustNewConstMetric(foldedTo, prometheus.GaugeValue, float64(offset), p.String())
+	}
+}
