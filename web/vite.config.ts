@@ -1,5 +1,16 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { defineConfig } from 'vitest/config'
+import type { Reporter } from 'vitest/node'
+
+// Scripts that add up test counts read this line.
+const countingReporter: Reporter = {
+  onTestRunEnd(modules) {
+    const tests = modules.flatMap((module) => [...module.children.allTests()])
+    const passed = tests.filter((test) => test.result().state === 'passed').length
+    const broken = modules.filter((module) => module.errors().length > 0).length
+    console.log(`${passed} passed, ${tests.length - passed + broken} failed`)
+  },
+}
 
 // The build must come out byte for byte the same everywhere: no dates, no
 // host names, no environment in it; names in assets/ follow the content.
@@ -15,6 +26,6 @@ export default defineConfig(({ mode }) => ({
     assetsInlineLimit: 0,
     reportCompressedSize: false,
   },
-  server: { proxy: { '/ws': { target: 'http://127.0.0.1:8420', ws: true }, '/demo': 'http://127.0.0.1:8420' } },
-  test: { include: ['src/**/*.test.ts'], restoreMocks: true },
+  server: { proxy: { '/ws': { target: 'http://127.0.0.1:8080', ws: true }, '/demo': 'http://127.0.0.1:8080' } },
+  test: { include: ['src/**/*.test.ts'], restoreMocks: true, reporters: ['default', countingReporter] },
 }))

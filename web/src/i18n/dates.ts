@@ -2,6 +2,16 @@ import type { Language } from './language.svelte'
 
 const day = 86_400_000
 
+// To make a formatter costs a hundred times what it costs to use it.
+const formatters = new Map<string, Intl.DateTimeFormat>()
+
+function format(time: number, language: Language, options: Intl.DateTimeFormatOptions): string {
+  const key = language + JSON.stringify(options)
+  let formatter = formatters.get(key)
+  if (!formatter) formatters.set(key, (formatter = new Intl.DateTimeFormat(language, options)))
+  return formatter.format(time)
+}
+
 function startOfDay(time: number): number {
   const date = new Date(time)
   return new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime()
@@ -18,7 +28,7 @@ export function sameDay(a: number, b: number): boolean {
 
 /** 14:05 */
 export function clock(time: number, language: Language): string {
-  return new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(time)
+  return format(time, language, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
 }
 
 /** The day of a separator between messages: 今天, 昨天, 3月5日 星期四, 2020年7月2日. */
@@ -27,7 +37,7 @@ export function dayName(time: number, now: number, language: Language): string {
   if (days === 0 || days === 1) return relative(days, language)
   const sameYear = new Date(time).getFullYear() === new Date(now).getFullYear()
   const options: Intl.DateTimeFormatOptions = sameYear ? { month: 'long', day: 'numeric', weekday: 'long' } : { year: 'numeric', month: 'long', day: 'numeric' }
-  return new Intl.DateTimeFormat(language, options).format(time)
+  return format(time, language, options)
 }
 
 /** The short time in a list: a clock today, then 昨天, a weekday, a date. */
@@ -36,15 +46,15 @@ export function shortTime(time: number, now: number, language: Language): string
   const days = daysBetween(time, now)
   if (days <= 0) return clock(time, language)
   if (days === 1) return relative(1, language)
-  if (days < 7) return new Intl.DateTimeFormat(language, { weekday: 'short' }).format(time)
+  if (days < 7) return format(time, language, { weekday: 'short' })
   const sameYear = new Date(time).getFullYear() === new Date(now).getFullYear()
   const options: Intl.DateTimeFormatOptions = sameYear ? { month: 'numeric', day: 'numeric' } : { year: 'numeric', month: 'numeric', day: 'numeric' }
-  return new Intl.DateTimeFormat(language, options).format(time)
+  return format(time, language, options)
 }
 
 /** Everything, for a tooltip. */
 export function fullTime(time: number, language: Language): string {
-  return new Intl.DateTimeFormat(language, { dateStyle: 'long', timeStyle: 'medium' }).format(time)
+  return format(time, language, { dateStyle: 'long', timeStyle: 'medium' })
 }
 
 function relative(days: number, language: Language): string {

@@ -44,6 +44,7 @@ export const en: Dictionary = {
   conversations: 'Chats',
   draft: '[Draft]',
   you: 'You',
+  saidBy: '{name}: {text}',
 
   pickConversation: 'Pick a chat and write on',
   pickConversationHint: 'Every word is in the log. Lost connections and restarts lose nothing.',

@@ -46,6 +46,7 @@ export const zh = {
   conversations: '聊天列表',
   draft: '[草稿]',
   you: '你',
+  saidBy: '{name}：{text}',
 
   // Chat
   pickConversation: '选一个聊天，继续写下去',

@@ -7,6 +7,7 @@ const dyes = ['#425066', '#2b6a80', '#3f6b52', '#9d2933', '#8a5426', '#6b4a7d', 
 export function colourOf(id: string): string {
   let hash = 2166136261
   for (const char of id) hash = Math.imul(hash ^ char.codePointAt(0)!, 16777619)
+  hash ^= hash >>> 11
   return dyes[(hash >>> 0) % dyes.length]!
 }
 

@@ -16,6 +16,10 @@ export interface Entry {
 
 const together = 5 * 60_000
 
+// An entry that is as it was is the same object again, so that one more message
+// redraws one row and not all of them.
+const shown = new WeakMap<Message | Outgoing, Entry>()
+
 /** Puts messages and what is on its way into one list, with days and runs marked. */
 export function entriesOf(rows: readonly Message[], outgoing: readonly Outgoing[], me: string, newAfter: number | undefined): Entry[] {
   const entries: Entry[] = []
@@ -34,5 +38,10 @@ export function entriesOf(rows: readonly Message[], outgoing: readonly Outgoing[
 function after(before: Entry | undefined, entry: Omit<Entry, 'day' | 'fresh' | 'first'>, fresh: boolean): Entry {
   const day = before === undefined || !sameDay(before.time, entry.time)
   const first = day || fresh || before.sender !== entry.sender || Math.abs(entry.time - before.time) > together
-  return { ...entry, day, fresh, first }
+  const source = (entry.message ?? entry.outgoing)!
+  const known = shown.get(source)
+  if (known && known.day === day && known.fresh === fresh && known.first === first) return known
+  const made = { ...entry, day, fresh, first }
+  shown.set(source, made)
+  return made
 }
