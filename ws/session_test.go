@@ -60,6 +60,7 @@ func TestTheSameRequestFromFiveConnectionsAtOnce(t *testing.T) {
 		c.request("/chat/sendMessage", "token", "alice", "uniqueNo", "1", "receiveUserId", "bob", "messageContent", "x")
 		alices = append(alices, c)
 	}
+	eventually(t, "all five are under way", func() bool { return w.server.under.Load() == 5 })
 	w.log.pause(false)
 	first := alices[0].raw()
 	for _, c := range alices[1:] {

@@ -424,3 +424,13 @@ func eventually(t testing.TB, what string, ok func() bool) {
 }
 
 var _ = wire.CloseNormal
+
+// answer has every query looked at and answered with no rows.
+func (a *answers) answer(look func(projections.Query)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.run = func(_ context.Context, q projections.Query, _ string) (projections.Page, error) {
+		look(q)
+		return projections.Page{}, nil
+	}
+}
