@@ -128,8 +128,8 @@ func encodable(e *Event) (*kind, error) {
 			return nil, fmt.Errorf("%s: a header is not UTF-8: %q", k.name, clip(s))
 		}
 	}
-	if y := e.Time.UTC().Year(); y < 0 || y > 9999 {
-		return nil, fmt.Errorf("%s: the year %d can't be written", k.name, y)
+	if !writable(e.Time) {
+		return nil, fmt.Errorf("%s: %w", k.name, errYear)
 	}
 	if e.Stream.Kind == System {
 		return k, nil

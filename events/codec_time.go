@@ -1,6 +1,13 @@
 package events
 
-import "time"
+import (
+	"errors"
+	"time"
+)
+
+var errYear = errors.New("the year has no four digits")
+
+func writable(t time.Time) bool { y := t.UTC().Year(); return y >= 0 && y <= 9999 }
 
 // appendTime writes t as ce_time: RFC 3339, UTC, always three digits of the
 // second. time.AppendFormat takes five times as long.
@@ -44,5 +51,8 @@ func parseTime(b []byte) (time.Time, error) {
 		}
 	}
 	t, err := time.Parse(time.RFC3339Nano, string(b)) // the last days of a month too: it knows how long they are
-	return t.UTC(), err
+	if t = t.UTC().Truncate(time.Millisecond); err == nil && !writable(t) {
+		err = errYear
+	}
+	return t, err
 }

@@ -92,15 +92,17 @@ type versioned struct {
 	version int
 }
 
-var byWritten = func() map[string]versioned {
+var byWritten = versions(registry)
+
+func versions(kinds map[string]*kind) map[string]versioned {
 	m := map[string]versioned{}
-	for _, k := range registry {
+	for _, k := range kinds {
 		for v := 1; v <= k.version; v++ {
 			m[typePrefix+k.name+".v"+strconv.Itoa(v)] = versioned{k, v}
 		}
 	}
 	return m
-}()
+}
 
 // written finds the type and version that a record says it is.
 func written(typ []byte) (*kind, int, error) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // Topic is the letter that stands for a topic in positions and cursors.
@@ -134,7 +135,7 @@ func ParseKey(key string) (Stream, error) {
 		return SystemStream(), nil
 	}
 	bad := func() (Stream, error) { return Stream{}, fmt.Errorf("%w: %q", errKey, clip(key)) }
-	if len(key) < 3 || key[1] != '|' {
+	if len(key) < 3 || key[1] != '|' || !utf8.ValidString(key) {
 		return bad()
 	}
 	s := Stream{Kind: Kind(key[0]), ID: key[2:]}

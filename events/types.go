@@ -92,10 +92,13 @@ const (
 
 // MarshalText writes the one-character string of the protocol.
 func (r Role) MarshalText() ([]byte, error) {
-	if r == NoRole {
+	switch r {
+	case NoRole:
 		return nil, nil
+	case Member, Admin, Owner:
+		return []byte{byte(r)}, nil
 	}
-	return []byte{byte(r)}, nil
+	return nil, errRole
 }
 
 // UnmarshalText reads "1", "5" or "9".

@@ -24,7 +24,9 @@ func (st *state) fold(r *events.Recorded) {
 	case s.pair != nil:
 		st.foldPair(s, r, offset)
 	case s.group != nil:
+		known := len(s.members)
 		st.foldGroup(s, r, offset)
+		st.index(s, known)
 	case s.user != nil:
 		s.user.fold(r)
 	}

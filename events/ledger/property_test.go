@@ -191,6 +191,11 @@ func (w *world) body(s events.Stream) events.Body {
 // offset; what is asked only of the present is left out unless now is set.
 func view(l *Ledger, at int64, now bool) map[string]any {
 	r, v := l.Relations(), map[string]any{}
+	for _, user := range people {
+		if now {
+			v["groups of "+user] = r.Groups(user)
+		}
+	}
 	for _, s := range streams {
 		switch s.Kind {
 		case events.Pair:

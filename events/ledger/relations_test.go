@@ -141,6 +141,9 @@ func TestGroups(t *testing.T) {
 	if diff := cmp.Diff([]Interval{{5, 14}}, r.Intervals(club, "mia")); diff != "" { // the group's end closes it
 		t.Error(diff)
 	}
+	if !slices.Equal(r.Groups("olga"), []events.Stream{club}) || len(r.Groups("max")) != 0 {
+		t.Error("Groups is wrong")
+	}
 	if r.Intervals(club, "max") != nil {
 		t.Error("max never was a member")
 	}

@@ -213,6 +213,7 @@ func (p *parser) stream(st *state) {
 		s.blocked = [2]bool{p.bool(), p.bool()}
 	case s.group != nil:
 		p.group(s.group)
+		st.index(s, 0)
 	case s.user != nil:
 		s.nickName, s.avatar, s.tokenName, s.nameSet = p.text(), p.text(), p.text(), p.bool()
 		for range p.count(2) {

@@ -12,7 +12,8 @@ type state struct {
 	streams map[events.Stream]*stream
 	order   []*stream // by first record: a snapshot of the same state has the same bytes
 	asked   map[events.ID]*Application
-	asking  []*Application // by first record
+	asking  []*Application             // by first record
+	joined  map[string][]events.Stream // the groups that a user was ever a member of
 }
 
 // stream is one conversation or user that has relation events or read marks.
@@ -26,7 +27,7 @@ type stream struct {
 }
 
 func newState() state {
-	return state{streams: map[events.Stream]*stream{}, asked: map[events.ID]*Application{}}
+	return state{streams: map[events.Stream]*stream{}, asked: map[events.ID]*Application{}, joined: map[string][]events.Stream{}}
 }
 
 func (st *state) stream(key events.Stream) *stream {
@@ -45,6 +46,13 @@ func (st *state) stream(key events.Stream) *stream {
 		st.order = append(st.order, s)
 	}
 	return s
+}
+
+// index enters a group with those of its members that came after the first known.
+func (st *state) index(s *stream, known int) {
+	for _, m := range s.members[known:] {
+		st.joined[m.user] = append(st.joined[m.user], s.key)
+	}
 }
 
 func (s *stream) revision() uint64 {
