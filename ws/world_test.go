@@ -434,3 +434,16 @@ func (a *answers) answer(look func(projections.Query)) {
 		return projections.Page{}, nil
 	}
 }
+
+// discard reads whatever comes, to nobody.
+func (c *client) discard() {
+	go func() {
+		for {
+			select {
+			case <-c.frames:
+			case <-c.done:
+				return
+			}
+		}
+	}()
+}

@@ -1,0 +1,90 @@
+package ws
+
+import (
+	"fmt"
+	"strconv"
+	"testing"
+
+	"lishi/events"
+	"lishi/events/ledger"
+)
+
+// Observe to a group of which 1,000 connections are open. The sockets are real;
+// nothing reads them but the kernel, so what is measured is routing, encoding
+// once, and queueing.
+func BenchmarkObserveGroupOf1000(b *testing.B) {
+	w := openWorld(b, settings{})
+	defer w.close()
+	const members = 1000
+	owner := w.connect()
+	group := owner.do("/group/addGroup", "token", "owner", "uniqueNo", "g", "groupName", "g", "joinMode", "9")["groupId"].(string)
+	for i := range members {
+		user := "user" + strconv.Itoa(i)
+		c := w.connect()
+		c.login(user)
+		c.do("/group/applyGroup", "token", user, "uniqueNo", "j", "groupId", group)
+		c.discard()
+	}
+	w.settle()
+	stream := events.GroupStream(group)
+	p := w.tail.Book().Layout().Partition(stream)
+	e := events.Recorded{Event: events.Event{
+		ID: events.NewID("m", "", ""), Stream: stream, Actor: "owner", ActorName: "Owner", Time: w.server.o.Now(),
+		Body: events.MessageSent{Content: events.Content{Plain: "a message of usual length, some fifty bytes long"}},
+	}, Position: events.Position{Partition: p}}
+	e.Position.Offset = w.tail.Folded()[p] + 1
+	b.ReportAllocs()
+	for b.Loop() {
+		w.server.Observe(e, ledger.Valid)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/members, "ns/frame")
+}
+
+// Observe of a message between two people who are not connected, while others
+// are: what every message costs a node that has nobody to tell.
+func BenchmarkObserveNobody(b *testing.B) {
+	w := openWorld(b, settings{})
+	defer w.close()
+	w.as("somebody").discard()
+	e := events.Recorded{Event: events.Event{
+		ID: events.NewID("m", "", ""), Stream: events.PairStream("a", "b"), Actor: "a", ActorName: "A", Time: w.server.o.Now(),
+		Body: events.MessageSent{Content: events.Content{Plain: "a message of usual length, some fifty bytes long"}},
+	}, Position: events.Position{Partition: events.Partition{Topic: events.Conversations}, Offset: 7}}
+	b.ReportAllocs()
+	for b.Loop() {
+		w.server.Observe(e, ledger.Valid)
+	}
+}
+
+func BenchmarkEncodePush1(b *testing.B) {
+	h := newChronicle(b)
+	e := h.say(events.PairStream("a", "b"), "a", events.MessageSent{Content: events.Content{Plain: "a message of usual length, some fifty bytes long"}, Strangers: true})
+	w := settings{}.options.withDefaults()
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, f := range Route(&e, h.book) {
+			f.encode(w.Dates)
+			break
+		}
+	}
+}
+
+// A member who is connected gets a large group's messages whichever way delivery
+// goes through the group.
+func TestLargeGroupWithFewConnections(t *testing.T) {
+	w := newWorld(t, settings{})
+	owner := w.as("owner")
+	group := owner.do("/group/addGroup", "token", "owner", "uniqueNo", "g", "groupName", "g", "joinMode", "9")["groupId"].(string)
+	for i := range 20 {
+		c := w.connect()
+		c.do("/group/applyGroup", "token", fmt.Sprint("user", i), "uniqueNo", "j", "groupId", group)
+		owner.next()
+		c.close()
+	}
+	member, stranger := w.as("user7"), w.as("stranger")
+	owner.do("/chat/sendGroupMessage", "token", "owner", "uniqueNo", "m", "groupId", group, "messageContent", "hi")
+	if d := member.next()["data"].(map[string]any); d["receiveUserId"] != "user7" || d["messageContent"] != "hi" {
+		t.Errorf("%v", d)
+	}
+	w.silent(owner, member, stranger)
+}
