@@ -124,6 +124,18 @@ func TestNeverUnavailableAfterUnknown(t *testing.T) {
 		start := time.Now()
 		wantReason(t, one.do("a", "3", hi("b")), Unavailable)
 		took(t, start, time.Millisecond)
+
+		// What stands in the way now is something else.
+		log.always(lose)
+		wantReason(t, one.do("a", "4", hi("b")), Unknown)
+		log.always(fine)
+		two.must("b", "5", DeleteFriend{FriendID: "a"})
+		one.catchUp()
+		log.set(func(l *faultyLog) { l.down = true })
+		wantReason(t, one.do("a", "6", hi("b")), Unavailable)
+		wantReason(t, one.do("a", "4", hi("b")), Unknown)
+		log.set(func(l *faultyLog) { l.down = false })
+		wantReason(t, one.do("a", "4", hi("b")), NotFriend)
 	})
 }
 

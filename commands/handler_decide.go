@@ -162,9 +162,9 @@ func (h *Handler) repeat(p *pending) {
 	o := Outcome{Event: r}
 	switch {
 	case err != nil:
-		o = Outcome{Err: ErrUnavailable.With("the first answer can't be read now; nothing happened again")}
+		o = Outcome{Err: ErrUnknown.With("this came before, and what became of it can't be read now; repeat with the same uniqueNo")}
 	case r.ID != p.id:
-		o = Outcome{Err: ErrUnavailable.With(fmt.Sprintf("the log holds another event at %s", p.found))}
+		o = Outcome{Err: ErrUnknown.With(fmt.Sprintf("the log holds another event at %s", p.found))}
 	case r.Fingerprint != p.request.Fingerprint:
 		o = Outcome{Err: errReused}
 	case p.judged == ledger.NotGreater:

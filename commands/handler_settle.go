@@ -54,9 +54,7 @@ func (h *Handler) read(p *pending, r *events.Recorded, v ledger.Verdict) (o Outc
 		if p.outstanding && r.Revision == p.revision && r.Prev == p.prev {
 			h.again(p)
 		}
-	case !same && p.ordering == events.ByBasis:
-		return Outcome{Err: errReused}, true
-	case !same: // the own record comes later, and is judged by itself
+	case !same: // another request's; the own record comes later, and is judged by itself
 	case v == ledger.NotGreater:
 		return Outcome{Event: unmoved(r.Event)}, true
 	case v.Void():

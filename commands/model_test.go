@@ -439,12 +439,14 @@ func run(t *testing.T, script []op, seed uint64) error {
 
 // settled repeats a request, as clients do, until its fate is known.
 func settled(n *node, r Request) Outcome {
-	for {
-		o := <-n.send(r)
+	var o Outcome
+	for range 20 {
+		o = <-n.send(r)
 		if reason := reasonOf(o); reason != Unknown && reason != Unavailable {
-			return o
+			break
 		}
 	}
+	return o
 }
 
 // agrees compares what the node has folded with the model.
