@@ -314,7 +314,7 @@ func TestRefusedStarts(t *testing.T) {
 	if _, err := os.Stat(format); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(format, []byte("99\n"), 0o600); err != nil {
+	if err := os.WriteFile(format, []byte("lishi log 99\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	_, errs, code := run(t, nil, "serve", "--data", dir, "--listen", freeAddr(t))

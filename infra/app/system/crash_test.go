@@ -18,6 +18,8 @@ func TestKillNineUnderLoad(t *testing.T) {
 	for w := range writers {
 		s.befriend(fmt.Sprintf("w%d", w), "reader")
 	}
+	reader := &resuming{got: map[string]int{}}
+	reader.attach(s)
 	acked := make([][]string, writers)
 	var stop atomic.Bool
 	var wg sync.WaitGroup
@@ -46,8 +48,6 @@ func TestKillNineUnderLoad(t *testing.T) {
 		})
 	}
 
-	reader := &resuming{got: map[string]int{}}
-	reader.attach(s)
 	for range kills {
 		time.Sleep(time.Duration(300+rand.IntN(700)) * time.Millisecond) // how long the load runs, not a condition
 		s.kill()

@@ -2,9 +2,10 @@ package system
 
 import (
 	"net/http"
-	"strings"
 	"testing"
 	"time"
+
+	"github.com/coder/websocket"
 )
 
 // One message's whole way: command, log, push, answer, row, page, and all of it
@@ -160,7 +161,7 @@ func TestShutdownIsOrderly(t *testing.T) {
 	}
 	for range b.frames {
 	}
-	if err := <-b.closed; !strings.Contains(err.Error(), "1001") {
+	if err := <-b.closed; websocket.CloseStatus(err) != websocket.StatusGoingAway {
 		t.Fatalf("closed with %v", err)
 	}
 	s.start()
