@@ -29,6 +29,10 @@ type Options struct {
 	// DataDir is the embedded engine's directory. It is made, and locked.
 	DataDir string
 
+	// Library is the path of the embedded engine's libchdb. Empty: what
+	// LISHI_CHDB names, else where scripts/fetch-engine put it.
+	Library string
+
 	// Database holds lishi's tables, unless the DSN names one; it is created
 	// where it is missing. Default "lishi".
 	Database string
@@ -119,6 +123,14 @@ func open(options *ch.Options, conns int, engine *chdb.Engine) (*DB, error) {
 	return &DB{conn: conn, options: options, engine: engine}, nil
 }
 
+// In opens a second way to the same ClickHouse, with another database, which is
+// created where it is missing. Closing it leaves db open.
+func (db *DB) In(database string) (*DB, error) {
+	options := *db.options
+	options.Auth.Database = database
+	return db.beside(&options)
+}
+
 // ReadOnly opens a second way to the same database for the SQL of people: it
 // cannot write, reach files or the network, or lift the limits, which are
 // ClickHouse settings such as max_execution_time and max_result_rows. Closing
@@ -129,11 +141,15 @@ func (db *DB) ReadOnly(limits map[string]any) (*DB, error) {
 	for name, value := range limits {
 		options.Settings[name] = value
 	}
-	conn, err := ch.Open(&options)
+	return db.beside(&options)
+}
+
+func (db *DB) beside(options *ch.Options) (*DB, error) {
+	conn, err := ch.Open(options)
 	if err != nil {
-		return nil, fmt.Errorf("opening ClickHouse for reading: %w", err)
+		return nil, fmt.Errorf("opening ClickHouse once more: %w", err)
 	}
-	return &DB{conn: conn, options: &options, engine: db.engine}, nil
+	return &DB{conn: conn, options: options, engine: db.engine}, nil
 }
 
 // Engine is the embedded engine, nil with a server.

@@ -208,6 +208,29 @@ func TestASilentServerIsUnavailable(t *testing.T) {
 	}
 }
 
+func TestDatabasesAreApart(t *testing.T) {
+	for _, name := range []string{"one", "it's `two`"} {
+		db, err := embedded.In(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		if err := db.Exec(t.Context(), "CREATE TABLE same (x UInt64) ENGINE = MergeTree ORDER BY x"); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Insert(t.Context(), "same", []projections.Column{{Name: "x", Type: "UInt64", Data: []uint64{1}}}); err != nil {
+			t.Fatal(err)
+		}
+		if got := numbers(t, db, "SELECT count() FROM same"); fmt.Sprint(got) != "[1]" {
+			t.Errorf("%s: %d rows", name, got)
+		}
+		defer db.Exec(context.Background(), "DROP DATABASE {d:Identifier}", projections.Arg{Name: "d", Value: name})
+	}
+	if err := embedded.Exec(t.Context(), "SELECT * FROM same"); clickhouse.Code(err) != 60 {
+		t.Errorf("one database reaches into another: %v", err)
+	}
+}
+
 func TestReadOnly(t *testing.T) {
 	if err := embedded.Exec(t.Context(), "CREATE TABLE looked_at (x UInt64) ENGINE = MergeTree ORDER BY x"); err != nil {
 		t.Fatal(err)
