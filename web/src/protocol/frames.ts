@@ -183,6 +183,7 @@ export interface RecentRow {
   lastDate: string
   time?: number
   content: string
+  sendUserId?: string
   total: number
   readPosition?: string
 }

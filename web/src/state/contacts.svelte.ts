@@ -66,14 +66,14 @@ export class Contacts {
     })
     this.friendApplications = new QueriedList(async () => {
       const { list } = await client.query<FriendApplicationRow>('/friend/getApplyFriendList')
-      for (const row of list) people.learn(row.applyUserId, row.applyNickName)
+      for (const row of list) people.hint(row.applyUserId, row.applyNickName)
       people.want(list.map((row) => row.receiveUserId))
       return list
     })
     this.groupApplications = new QueriedList(async () => {
       const { list } = await client.query<GroupApplicationRow>('/group/getApplyGroupList')
       for (const row of list) {
-        people.learn(row.applyUserId, row.applyNickName)
+        people.hint(row.applyUserId, row.applyNickName)
         if (row.groupName) this.pastGroups.set(row.groupId, row.groupName)
       }
       people.want(list.map((row) => row.targetUserId ?? ''))

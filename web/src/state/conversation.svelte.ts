@@ -55,7 +55,7 @@ export class Conversation {
 
   /** Takes what the list of recent conversations says. */
   summarize(preview: Preview, unread: number, readPosition: string | undefined): void {
-    if ((this.preview?.time ?? 0) <= preview.time) this.preview = { ...preview, sender: this.preview?.text === preview.text ? this.preview.sender : preview.sender }
+    if ((this.preview?.time ?? 0) <= preview.time) this.preview = preview
     this.readOffset = Math.max(this.readOffset, offsetOf(readPosition))
     this.unread = unread
   }

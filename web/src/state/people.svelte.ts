@@ -28,6 +28,11 @@ export class People {
     return this.known.get(userId)?.nickName || userId
   }
 
+  /** Takes a name as it was when something was written; what is known already is newer. */
+  hint(userId: string, nickName: string | undefined): void {
+    if (!this.known.has(userId)) this.learn(userId, nickName)
+  }
+
   learn(userId: string, nickName: string | undefined, remarks?: string): void {
     if (nickName === undefined || nickName === '') return
     const before = this.known.get(userId)

@@ -1,0 +1,92 @@
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { chromium } from 'playwright-core'
+import { Server } from './server.mjs'
+import { Steps } from './steps.mjs'
+
+export const root = fileURLToPath(new URL('..', import.meta.url))
+export const results = resolve(root, 'test-results')
+
+export const desktop = { viewport: { width: 1360, height: 860 }, deviceScaleFactor: 2 }
+export const phone = { viewport: { width: 360, height: 720 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true }
+
+/** The program, the browser and its windows, and what went wrong unasked. */
+export class Stage {
+  /** Errors that the browser reported by itself. */
+  problems = []
+  /** Requests that went to anybody but the program. */
+  foreign = []
+  /** Set while the program is killed: connections fail then, as they should. */
+  down = false
+  #pages = new Map()
+  #steps = new Steps(() => this.#photograph())
+
+  static async create() {
+    const stage = new Stage()
+    stage.server = await Server.create(resolve(root, process.env.LISHI_BIN || '../bin/lishi'), resolve(results, 'server.log'))
+    stage.browser = await chromium.launch({
+      executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
+      headless: true,
+      args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+    })
+    return stage
+  }
+
+  get passed() {
+    return this.#steps.passed
+  }
+
+  get failed() {
+    return this.#steps.failed
+  }
+
+  step(name, action) {
+    return this.#steps.step(name, action)
+  }
+
+  /** A window of its own, with nothing in common with the others. */
+  async open(label, options) {
+    const context = await this.browser.newContext({ locale: 'zh-CN', timezoneId: 'Asia/Shanghai', ...options })
+    context.setDefaultTimeout(15_000)
+    context.on('request', (request) => this.#watch(request.url()))
+    return this.tab(context, label)
+  }
+
+  async tab(context, label) {
+    const page = await context.newPage()
+    this.#pages.set(label, page)
+    page.on('pageerror', (error) => this.problems.push(`${label}: ${error.stack ?? error.message}`))
+    page.on('console', (message) => {
+      if (message.type() === 'error' && !this.down) this.problems.push(`${label}: ${message.text()}`)
+    })
+    page.on('websocket', (socket) => this.#watch(socket.url()))
+    return page
+  }
+
+  async close(label) {
+    const page = this.#pages.get(label)
+    this.#pages.delete(label)
+    const context = page.context()
+    await page.close()
+    if (context.pages().length === 0) await context.close()
+  }
+
+  async picture(page, name, path = resolve(results, `${name}.png`)) {
+    await page.mouse.move(0, 0)
+    await page.waitForFunction(() => document.getAnimations().every((animation) => animation.playState !== 'running'))
+    await page.screenshot({ path })
+  }
+
+  async end() {
+    await this.browser.close()
+    await this.server.remove()
+  }
+
+  #watch(url) {
+    if (new URL(url).host !== new URL(this.server.origin).host) this.foreign.push(url)
+  }
+
+  async #photograph() {
+    for (const [label, page] of this.#pages) await page.screenshot({ path: resolve(results, `failed-${label}.png`) }).catch(() => {})
+  }
+}

@@ -1,0 +1,53 @@
+// People and groups part, and some find together again.
+import { desktop } from '../stage.mjs'
+import { equal } from '../steps.mjs'
+import { group } from './meeting.mjs'
+
+export async function parting(stage) {
+  const { daiyu, xiangyun } = stage
+
+  await stage.step('a group is left and deleted, a friend removed; the other one is told', async () => {
+    await daiyu.page.emulateMedia({ colorScheme: 'light' })
+    await xiangyun.open(group)
+    const mine = await xiangyun.details()
+    await mine.getByRole('button', { name: '退出群聊' }).click()
+    await xiangyun.page.getByRole('dialog').getByRole('button', { name: '退出群聊' }).click()
+    await xiangyun.page.getByText('你不在这个群里').waitFor()
+    await xiangyun.sees('我都收到了') // one's own past stays readable
+    await daiyu.open(group)
+    const details = await daiyu.details()
+    await details.getByText('1 人').waitFor()
+    await details.getByRole('button', { name: '解散群聊' }).click()
+    await daiyu.page.getByRole('dialog').getByRole('button', { name: '解散群聊' }).click()
+    await daiyu.page.getByText('你不在这个群里').waitFor()
+
+    await daiyu.open('枕霞旧友')
+    await (await daiyu.details()).getByRole('button', { name: '删除好友' }).click()
+    await daiyu.page.getByRole('dialog').getByRole('button', { name: '删除好友' }).click()
+    await daiyu.page.getByText('你们现在不是好友').waitFor()
+    await xiangyun.page.getByText('林黛玉解除了与你的好友关系').waitFor()
+  })
+
+  await stage.step('a refused message says why, and can be sent again', async () => {
+    await xiangyun.open('林黛玉')
+    await xiangyun.say('还在吗？')
+    await xiangyun.page.getByText('未发送：你们不是好友').waitFor()
+    await xiangyun.page.getByRole('region', { name: '林黛玉' }).getByRole('button', { name: '加好友' }).click()
+    await daiyu.pane(/申请/)
+    await daiyu.button('同意枕霞旧友').click()
+    await xiangyun.page.getByText('林黛玉同意了你的好友申请').last().waitFor()
+    await xiangyun.button('重新发送').click()
+    await xiangyun.seesSent('还在吗？')
+    await daiyu.open('枕霞旧友')
+    await daiyu.sees('还在吗？')
+  })
+
+  await stage.step('a link with a bad token is refused, and taken out of the address', async () => {
+    const page = await stage.open('stranger', desktop)
+    const claims = Buffer.from(JSON.stringify({ sub: 'daiyu', name: '林黛玉' })).toString('base64url')
+    await page.goto(`${stage.server.origin}/#token=e30.${claims}.forged`)
+    await page.getByText('令牌无效或已过期').waitFor()
+    equal(new URL(page.url()).hash, '', 'the address')
+    await stage.close('stranger')
+  })
+}
