@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/pprof"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -46,6 +48,9 @@ func (p *program) run(ctx context.Context, cfg config.Config) error {
 		return err
 	}
 	defer l.Close()
+	if err := debug(ctx, cfg.DebugListen); err != nil {
+		return err
+	}
 	n, err := openNode(ctx, cfg, logger)
 	if err != nil {
 		return err
@@ -107,4 +112,27 @@ func loopback(addr string) bool {
 	}
 	ip := net.ParseIP(host)
 	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+// debug serves Go's profiles on an address of their own until ctx ends.
+func debug(ctx context.Context, addr string) error {
+	if addr == "" {
+		return nil
+	}
+	if !loopback(addr) {
+		return &config.Error{Setting: "debug-listen", Origin: "flags or environment", Problem: addr + " is not a loopback address"}
+	}
+	l, err := listen(ctx, addr)
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	s := wire.NewServer(mux)
+	s.WriteTimeout = 0 // a profile takes as long as it was asked to
+	go s.Serve(l)
+	context.AfterFunc(ctx, func() { s.Close() })
+	return nil
 }

@@ -49,8 +49,9 @@ type Config struct {
 	EngineMemory  int64         `name:"engine-memory" default:"1073741824" help:"bytes the embedded ClickHouse may use"`
 	ShutdownGrace time.Duration `name:"shutdown-grace" default:"10s" help:"how long what is under way may take after SIGTERM"`
 
-	LogLevel  string `name:"log-level" default:"info" help:"debug, info, warn or error"`
-	LogFormat string `name:"log-format" default:"auto" help:"text, json, or auto: text on a terminal, json elsewhere"`
+	DebugListen string `name:"debug-listen" default:"" help:"loopback address for Go's profiles (/debug/pprof/); empty: none"`
+	LogLevel    string `name:"log-level" default:"info" help:"debug, info, warn or error"`
+	LogFormat   string `name:"log-format" default:"auto" help:"text, json, or auto: text on a terminal, json elsewhere"`
 }
 
 // Setting is one value with its origin, for `lishi config`.
