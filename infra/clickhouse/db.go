@@ -37,9 +37,6 @@ type Options struct {
 	// where it is missing. Default "lishi".
 	Database string
 
-	// Library is the path of an own copy of libchdb. Empty: where chdb.Find looks.
-	Library string
-
 	// MaxMemory bounds the embedded engine, in bytes. Default 1 GiB.
 	MaxMemory int64
 
