@@ -412,6 +412,13 @@ func (e *Engine) modelLocked(name string) *model {
 	return nil
 }
 
+// announce wakes those who wait for something to change.
+func (e *Engine) announce() {
+	e.mu.Lock()
+	e.changedLocked()
+	e.mu.Unlock()
+}
+
 func (e *Engine) changedLocked() {
 	close(e.changed)
 	e.changed = make(chan struct{})

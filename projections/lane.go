@@ -105,7 +105,7 @@ func (l *lane) run(upTo events.Cursor) error {
 	}
 	pulled := make(chan struct{})
 	go func() { pulls.Wait(); close(pulled) }()
-	defer func() { l.stop(); <-pulled }()
+	defer func() { l.stop(); <-pulled; l.saveLast() }()
 	for {
 		over := false
 		select {
@@ -150,7 +150,8 @@ func (l *lane) apply(ctx context.Context, p events.Partition, batch []events.Rec
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.fresh.caught {
-		l.fresh.caught, l.fresh.at = false, l.engine.options.Now()
+		now := l.engine.options.Now()
+		l.fresh = freshness{at: now, mark: l.engine.tail.Folded(), marked: now}
 	}
 	at := l.passed[p]
 	for i := range batch {
@@ -278,19 +279,17 @@ func (l *lane) write(ctx context.Context, b *batch) error {
 	for _, f := range b.fills {
 		f.spare.clear()
 	}
+	l.commit(ctx, fills, b.passed) // the rows are to be seen; nobody has to wait for the checkpoint
 	l.idle += b.events
 	maps.Copy(l.unsaved, b.passed)
-	if len(inserts) > 0 || l.idle >= maxIdle {
-		if err := l.save(ctx, fills); err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			l.failAll(fmt.Errorf("inserting into lishi_checkpoints: %w", err))
-			return nil
-		}
+	if len(inserts) == 0 && l.idle < maxIdle {
+		return nil
 	}
-	l.commit(ctx, fills, b.passed)
-	return nil
+	err := e.retry(ctx, "inserting into lishi_checkpoints", func() error { return l.save(ctx, fills) })
+	if err != nil && ctx.Err() == nil {
+		l.failAll(fmt.Errorf("inserting into lishi_checkpoints: %w", err))
+	}
+	return ctx.Err()
 }
 
 // save writes the checkpoints of all builds of the lane.
@@ -310,17 +309,31 @@ func (l *lane) save(ctx context.Context, fills []*fill) error {
 			}
 		}
 	}
-	err := l.engine.retry(ctx, "inserting into lishi_checkpoints", func() error {
-		return l.engine.db.Insert(ctx, "lishi_checkpoints", []Column{
-			{"build", "UInt32", number}, {"partition", "LowCardinality(String)", partition}, {"offset", "UInt64", offset},
-			{"event", "String", event}, {"event_offset", "Int64", eventOffset},
-		})
+	err := l.engine.db.Insert(ctx, "lishi_checkpoints", []Column{
+		{"build", "UInt32", number}, {"partition", "LowCardinality(String)", partition}, {"offset", "UInt64", offset},
+		{"event", "String", event}, {"event_offset", "Int64", eventOffset},
 	})
 	if err == nil {
 		clear(l.unsaved)
 		l.idle = 0
 	}
 	return err
+}
+
+// saveLast writes at a lane's end how far it came, so that the next start has
+// less to do. It tries once: a killed process does not get here at all.
+func (l *lane) saveLast() {
+	if len(l.unsaved) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(l.ctx), time.Second)
+	defer cancel()
+	l.mu.Lock()
+	fills := l.fills
+	l.mu.Unlock()
+	if err := l.save(ctx, fills); err != nil {
+		l.engine.options.Log.Warn("a checkpoint was not written; the next start repeats some rows", "error", err)
+	}
 }
 
 // commit tells the rest of the program what is now to be seen.
@@ -332,9 +345,9 @@ func (l *lane) commit(ctx context.Context, fills []*fill, passed map[events.Part
 			f.done.Advance(events.Position{Partition: p, Offset: c.offset})
 		}
 	}
-	e.changedLocked()
 	e.mu.Unlock()
 	l.refresh(passed)
+	e.announce() // not before: who waits looks at the lag as well
 	for _, f := range fills {
 		if f.candidate && e.caughtUp(f) {
 			if err := e.promote(ctx, f); err != nil && ctx.Err() == nil {

@@ -205,12 +205,12 @@ func TestUnionOfPagesIsTheWhole(t *testing.T) {
 		w.Say("a", "b", all[len(all)-1])
 	}
 	rapid.Check(t, func(rt *rapid.T) {
-		for range rapid.IntRange(0, 5).Draw(rt, "before") {
+		for range rapid.IntRange(0, 2).Draw(rt, "before") {
 			say()
 		}
 		limit := rapid.Int64Range(1, 9).Draw(rt, "limit")
-		if int64(len(all)) > 30*limit {
-			limit = int64(len(all))/30 + 1
+		if int64(len(all)) > 8*limit {
+			limit = int64(len(all))/8 + 1
 		}
 		backwards := rapid.Bool().Draw(rt, "backwards")
 		q, from := history.LoadPair{UserID: "b", Limit: limit}, len(all)
@@ -221,7 +221,7 @@ func TestUnionOfPagesIsTheWhole(t *testing.T) {
 		for {
 			page := w.Ask("a", q).List.([]history.Message)
 			there := len(all)
-			if rapid.IntRange(0, 3).Draw(rt, "arrives") == 0 {
+			if rapid.IntRange(0, 5).Draw(rt, "arrives") == 0 {
 				say()
 			}
 			if len(page) == 0 {

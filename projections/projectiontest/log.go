@@ -13,6 +13,8 @@ import (
 
 // Log is an events.Log in memory.
 type Log struct {
+	// Batch is the most records that Read hands on at once.
+	Batch  int
 	layout events.Layout
 
 	mu      sync.Mutex
@@ -22,7 +24,7 @@ type Log struct {
 
 // NewLog is a log that holds log.opened in each partition.
 func NewLog(layout events.Layout) *Log {
-	l := &Log{layout: layout, records: map[events.Partition][]events.Recorded{}, changed: make(chan struct{})}
+	l := &Log{Batch: 64, layout: layout, records: map[events.Partition][]events.Recorded{}, changed: make(chan struct{})}
 	for _, p := range layout.Partitions() {
 		l.add(p, events.Event{
 			ID: events.NewID("log", "test", p.String()), Stream: events.SystemStream(), Time: time.UnixMilli(0).UTC(),
@@ -52,8 +54,6 @@ func (l *Log) Append(_ context.Context, es ...events.Event) ([]events.Position, 
 	return ps, nil
 }
 
-const readBatch = 4096
-
 // Read implements events.Log.
 func (l *Log) Read(ctx context.Context, after events.Cursor, each func(events.Partition, []events.Recorded) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -72,7 +72,7 @@ func (l *Log) Read(ctx context.Context, after events.Cursor, each func(events.Pa
 					}
 					continue
 				}
-				batch := have[:min(len(have), readBatch):min(len(have), readBatch)]
+				batch := have[:min(len(have), l.Batch):min(len(have), l.Batch)]
 				offset += int64(len(batch))
 				if err := each(p, batch); err != nil {
 					cancel(err)

@@ -25,6 +25,8 @@ type World struct {
 
 	Projections []projections.Projection
 	Options     projections.Options
+	// Wrap, if set, stands between engine and tail.
+	Wrap func(projections.Tail) projections.Tail
 
 	// Clock is the time that the next event is said at; it moves on a second
 	// each.
@@ -49,9 +51,9 @@ func Still(t testing.TB, db projections.DB, log *Log, ps ...projections.Projecti
 	t.Helper()
 	w := &World{
 		T: t, DB: db, Log: log, Projections: ps, Clock: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC),
-		Options: projections.Options{Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Backoff: time.Millisecond},
+		Options: projections.Options{Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Backoff: time.Millisecond, Patience: 20 * time.Second},
 	}
-	w.Tail = tail.New(log, tail.Options{Ring: 64, MaxBatch: 1024})
+	w.Tail = tail.New(log, tail.Options{Ring: 64, MaxBatch: 64})
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -65,7 +67,11 @@ func Still(t testing.TB, db projections.DB, log *Log, ps ...projections.Projecti
 
 // Start runs an engine over what is there.
 func (w *World) Start() {
-	w.Engine = projections.New(w.DB, w.Tail, w.Projections, w.Options)
+	var from projections.Tail = w.Tail
+	if w.Wrap != nil {
+		from = w.Wrap(from)
+	}
+	w.Engine = projections.New(w.DB, from, w.Projections, w.Options)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -77,7 +83,7 @@ func (w *World) Start() {
 	w.stop = func() { cancel(); <-done }
 }
 
-// Stop ends the engine. What it holds in memory is lost, as with a kill.
+// Stop ends the engine.
 func (w *World) Stop() {
 	if w.stop != nil {
 		w.stop()

@@ -1,0 +1,33 @@
+package history_test
+
+import (
+	"fmt"
+	"testing"
+
+	"lishi/projections/history"
+	"lishi/projections/projectiontest"
+)
+
+// From an event to the page that shows it: a light load's delay.
+func BenchmarkReadYourWrites(b *testing.B) {
+	w := projectiontest.New(b, history.Projection{})
+	w.Register("a", "b")
+	w.Befriend("a", "b")
+	for b.Loop() {
+		w.Say("a", "b", "hello")
+		w.Ask("a", history.LoadPair{UserID: "b", Limit: 1})
+	}
+}
+
+func BenchmarkPage(b *testing.B) {
+	w := projectiontest.New(b, history.Projection{})
+	w.Register("a", "b")
+	w.Befriend("a", "b")
+	for i := range 1000 {
+		w.Say("a", "b", fmt.Sprint("hello", i))
+	}
+	w.Settle()
+	for b.Loop() {
+		w.Ask("a", history.LoadPair{UserID: "b"})
+	}
+}
