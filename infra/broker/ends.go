@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"sync/atomic"
 )
 
 // endFile remembers up to where a partition is durable. Segments alone can't
@@ -19,7 +20,7 @@ import (
 type endFile struct {
 	f        *os.File
 	turn     uint64
-	unsynced bool
+	unsynced atomic.Bool
 }
 
 const (
@@ -75,14 +76,13 @@ func (e *endFile) write(end int64) error {
 	binary.BigEndian.PutUint64(slot[8:], uint64(end))
 	binary.BigEndian.PutUint32(slot[16:], crc32.Checksum(slot[:16], castagnoli))
 	_, err := e.f.WriteAt(slot[:], int64(e.turn%2)*endSector)
-	e.unsynced = true
+	e.unsynced.Store(true)
 	return err
 }
 
 func (e *endFile) sync() error {
-	if !e.unsynced {
+	if !e.unsynced.Swap(false) {
 		return nil
 	}
-	e.unsynced = false
 	return e.f.Sync()
 }

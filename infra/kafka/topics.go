@@ -228,30 +228,29 @@ func (l *Log) checkOpened(p events.Partition, id string, opened events.LogOpened
 
 // openPartition reads the first record, and writes it if there is none.
 func (l *Log) openPartition(ctx context.Context, p events.Partition, id string) (events.LogOpened, error) {
-	var none events.LogOpened
+	patient, cancel := context.WithTimeout(ctx, 3*l.conn.timeout) // brokers may be slow to learn of new topics
+	defer cancel()
+	written := false
 	for attempt := 0; ; attempt++ {
-		rs, err := l.readOnce(ctx, p, 0, 1, 10*time.Millisecond)
-		if err == nil && len(rs) == 0 && attempt == 0 {
-			err = l.appendOpened(ctx, p, id)
-		}
+		rs, err := l.readOnce(patient, p, 0, 1, 10*time.Millisecond)
 		switch {
-		case errors.Is(err, events.ErrDamaged), ctx.Err() != nil:
-			return none, err
-		case err == nil && len(rs) > 0:
+		case len(rs) > 0:
 			opened, ok := rs[0].Body.(events.LogOpened)
 			if !ok {
-				return none, &TopicError{l.topic(p.Topic), fmt.Sprintf("%s does not begin with log.opened: something else uses the topic", p),
+				return opened, &TopicError{l.topic(p.Topic), fmt.Sprintf("%s does not begin with log.opened: something else uses the topic", p),
 					"give the log a topic prefix of its own"}
 			}
 			return opened, nil
-		case err != nil && attempt > 5:
-			return none, fmt.Errorf("%w: opening %s: %w", events.ErrUnavailable, p, err)
-		case err != nil:
-			if err := sleep(ctx, backoff(attempt)); err != nil {
-				return none, err
+		case errors.Is(err, events.ErrDamaged):
+			return events.LogOpened{}, err
+		case err == nil && !written:
+			if err = l.appendOpened(patient, p, id); err == nil {
+				written = true
+				continue
 			}
-		case attempt > 100:
-			return none, fmt.Errorf("%w: %s shows no first record", events.ErrUnavailable, p)
+		}
+		if sleep(patient, backoff(attempt)) != nil {
+			return events.LogOpened{}, fmt.Errorf("%w: opening %s: %w", events.ErrUnavailable, p, errors.Join(err, ctx.Err()))
 		}
 	}
 }
