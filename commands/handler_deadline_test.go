@@ -164,6 +164,60 @@ func TestNothingSentInTime(t *testing.T) {
 	})
 }
 
+// hooked is a command during whose decision something happens.
+type hooked struct {
+	DeleteFriend
+	hook func()
+}
+
+func (c hooked) Decide(s State, a Actor, now time.Time) (events.Body, error) {
+	body, err := c.DeleteFriend.Decide(s, a, now)
+	c.hook()
+	return body, err
+}
+
+// What was answered with unavailable is not sent a moment later.
+func TestNotSentAfterUnavailable(t *testing.T) {
+	withNodes(t, Options{}, func(t *testing.T, log *faultyLog, one, two *node) {
+		one.befriend("a", "b")
+		before := log.size(ab)
+		c := hooked{DeleteFriend{FriendID: "b"}, func() { time.Sleep(11 * time.Second) }}
+		wantReason(t, one.do("a", "1", c), Unavailable)
+		time.Sleep(5 * time.Second)
+		if n := log.size(ab) - before; n != 0 {
+			t.Fatalf("%d records", n)
+		}
+	})
+}
+
+// The same request is done by another node while this one decides: the event
+// says what it was decided on, so the ledger lets only one count.
+func TestOvertakenWhileDeciding(t *testing.T) {
+	withNodes(t, Options{}, func(t *testing.T, log *faultyLog, one, two *node) {
+		one.befriend("a", "b")
+		two.catchUp()
+		two.round = one.round
+		tries := 0
+		c := hooked{DeleteFriend: DeleteFriend{FriendID: "b"}}
+		r := request("a", "1", c.DeleteFriend)
+		c.hook = func() {
+			if tries++; tries == 1 {
+				two.must("a", "1", c.DeleteFriend)
+				two.befriend("a", "b")
+				one.catchUp()
+			}
+		}
+		r.Command = c
+		wantReason(t, <-one.send(r), "")
+		time.Sleep(time.Second)
+		one.catchUp()
+		if n := len(one.events("friend.removed")); n != 1 || tries != 1 {
+			t.Fatalf("removed %d times, decided %d times", n, tries)
+		}
+		one.must("a", "2", hi("b"))
+	})
+}
+
 func TestOverload(t *testing.T) {
 	withNodes(t, Options{UnderWay: 3}, func(t *testing.T, log *faultyLog, one, two *node) {
 		one.befriend("a", "b")

@@ -130,8 +130,8 @@ func (h *Handler) known(p *pending) bool {
 			continue
 		}
 		offset, v, ok := part.ledger.Find(p.id)
-		if !ok || v == ledger.Stale || v == ledger.Ended && p.ordering == events.ByRevision {
-			continue // relation events that lost are no occurrence
+		if !ok || v == ledger.Stale { // what lost a race is no occurrence
+			continue
 		}
 		p.found, p.judged = events.Position{Partition: part.partition, Offset: offset}, v
 		return true

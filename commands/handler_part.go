@@ -167,7 +167,7 @@ func (l *line) remove(p *pending) {
 func (h *Handler) answer(p *pending, o Outcome) {
 	part := p.part
 	part.mu.Lock()
-	if r, ok := o.Err.(*Refusal); ok && r.Reason == Unavailable && (p.doubt || p.outstanding) {
+	if r, ok := o.Err.(*Refusal); ok && r.Reason == Unavailable && p.doubt {
 		waiters := h.giveUp(p)
 		part.mu.Unlock()
 		h.tell(p, waiters, Outcome{Err: ErrUnknown})
