@@ -232,13 +232,13 @@ func (c *session) sendLoginFailure(uniqueNo string, bad *commands.Refusal, wait 
 	fields := []field{text("code", "400"), text("msg", reasonTable[bad.Reason].text), optional("uniqueNo", uniqueNo),
 		text("reason", bad.Reason), text("detail", bad.Detail)}
 	if wait > 0 {
-		fields = append(fields, field{name: "retryAfterMs", kind: fieldNumber, num: wait.Milliseconds()})
+		fields = append(fields, number("retryAfterMs", wait.Milliseconds()))
 	}
 	c.push8(fields...)
 }
 
 func (c *session) push8(fields ...field) {
-	c.sendFrame(&Frame{"8", fields})
+	c.sendFrame(&Frame{MsgType: "8", fields: fields})
 	c.server.o.Metrics.Pushed("8", 1)
 }
 

@@ -59,14 +59,14 @@ func routePair(e *events.Recorded, yield func(Audience, *Frame) bool) {
 			text("receiveUserId", other),
 			text("messageContent", b.Content.Plain),
 			date("receiveDate", e.Time),
-			text("messageId", e.ID.String()),
+			ident("messageId", e.ID),
 			text("sendNickName", e.ActorName),
 			optional("contentType", b.ContentType),
 			optional("replyTo", b.ReplyTo),
 		), to(e.Actor))
 	case events.FriendApplied:
 		both(other, push("3", e,
-			text("applyFriendId", e.ID.String()),
+			ident("applyFriendId", e.ID),
 			text("applyUserId", e.Actor),
 			text("applyNickName", e.ActorName),
 			text("note", b.Note),
@@ -89,7 +89,7 @@ func routePair(e *events.Recorded, yield func(Audience, *Frame) bool) {
 
 func verified(e *events.Recorded, application events.ID, state, applicant, note string) *Frame {
 	return push("9", e,
-		text("applyFriendId", application.String()),
+		ident("applyFriendId", application),
 		text("applyState", state),
 		date("verifyDate", e.Time),
 		text("verifyUserId", e.Actor),

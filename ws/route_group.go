@@ -19,7 +19,7 @@ func routeGroup(e *events.Recorded, r *ledger.Relations, yield func(Audience, *F
 			text("messageContent", b.Content.Plain),
 			date("receiveDate", e.Time),
 			text("groupId", e.Stream.ID),
-			text("messageId", e.ID.String()),
+			ident("messageId", e.ID),
 			text("sendNickName", e.ActorName),
 			optional("contentType", b.ContentType),
 			optional("replyTo", b.ReplyTo),
@@ -39,7 +39,7 @@ func routeGroup(e *events.Recorded, r *ledger.Relations, yield func(Audience, *F
 		}
 	case events.GroupApplied:
 		f := push("4", e,
-			text("applyGroupId", e.ID.String()),
+			ident("applyGroupId", e.ID),
 			text("applyUserId", e.Actor),
 			text("applyNickName", e.ActorName),
 			date("applyDate", e.Time),
@@ -78,13 +78,6 @@ func routeGroup(e *events.Recorded, r *ledger.Relations, yield func(Audience, *F
 	}
 }
 
-func optionalTexts(name string, list []string) field {
-	if len(list) == 0 {
-		return field{}
-	}
-	return field{name: name, kind: fieldTexts, list: list}
-}
-
 func others(e *events.Recorded) Audience { return Audience{Group: e.Stream, Except: e.Actor} }
 
 // all tells every member, the acting user only where the login asked for it.
@@ -113,7 +106,7 @@ func changed(e *events.Recorded, change, user string) *Frame {
 
 func invited(e *events.Recorded, id events.ID, user, groupName, note string) *Frame {
 	return push("5", e,
-		text("applyGroupId", id.String()),
+		ident("applyGroupId", id),
 		text("applyUserId", e.Actor),
 		text("applyNickName", e.ActorName),
 		date("applyDate", e.Time),
@@ -141,7 +134,7 @@ func ended(e *events.Recorded, note, groupName string) []field {
 func routeVerified(e *events.Recorded, r *ledger.Relations, asked, joins string, id events.ID, groupName, state, note string,
 	yield func(Audience, *Frame) bool) {
 	f := push("10", e,
-		text("applyGroupId", id.String()),
+		ident("applyGroupId", id),
 		text("groupId", e.Stream.ID),
 		text("groupName", groupName),
 		text("applyState", state),
