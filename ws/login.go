@@ -142,19 +142,9 @@ func (c *session) checkCursor(cursor events.Cursor) *commands.Refusal {
 // join lets deliveries begin between two records of each partition. What comes
 // before the login's answer is out is held.
 func (c *session) join(l login) *commands.Refusal {
-	if l.cursor != nil { // a place among the backlogs, before anything is promised
-		select {
-		case c.server.resumes <- struct{}{}:
-		case <-c.ctx.Done():
-			return errGoing
-		}
-	}
 	c.own.Store(l.own)
 	c.hold()
 	if c.bound == nil && !c.enlist() {
-		if l.cursor != nil {
-			<-c.server.resumes
-		}
 		return errGoing
 	}
 	joined := c.meet()
@@ -171,10 +161,7 @@ func (c *session) join(l login) *commands.Refusal {
 	}
 	c.sendLogin(l.uniqueNo, from)
 	c.resuming = make(chan struct{})
-	go func() {
-		defer func() { <-c.server.resumes }()
-		c.resume(from, joined)
-	}()
+	go c.resume(from, joined)
 	return nil
 }
 

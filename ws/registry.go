@@ -79,6 +79,9 @@ var urls = NewRegistry(
 	query[history.LoadGroup]("/group/loadMoreMessage", "查询群聊天记录"),
 )
 
+// URLs is the table as the program serves it.
+func URLs() *Registry { return urls }
+
 // NewRegistry makes a registry of rows. It panics on a path that comes twice.
 func NewRegistry(rows ...*URL) *Registry {
 	r := &Registry{urls: make(map[string]*URL, len(rows)), rows: rows}

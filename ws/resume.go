@@ -2,14 +2,14 @@ package ws
 
 import (
 	"context"
+	"errors"
 
 	"lishi/events"
 	"lishi/ws/wire"
 )
 
-// maxResumes is how many backlogs are delivered at once; more logins with a
-// cursor wait for a place.
-const maxResumes = 64
+// maxResumes is how many backlogs are read at once; more wait for a place.
+const maxResumes = 16
 
 // Feed is the read model of what was pushed to whom.
 type Feed interface {
@@ -54,50 +54,102 @@ func (c *session) meetAgain() events.Cursor {
 	return joined
 }
 
-// backlog delivers the events in (after, upTo] of a partition: a long way from the
-// feed, as far as it has come, the rest from the log or its memory.
+// backlog delivers the events in (after, upTo] of a partition, chunk by chunk: what
+// is read is bounded by the places among the backlogs, how long a client takes to
+// read it is not.
 func (c *session) backlog(p events.Partition, after, upTo int64) error {
-	if c.server.feed != nil && upTo-after > c.server.o.LogGap {
-		passed, err := c.server.feed.Backlog(c.ctx, c.bound.id, p, after, upTo, func(e events.Recorded) error {
-			if e.Position.Offset <= after || e.Position.Offset > upTo {
-				return nil
-			}
-			after = e.Position.Offset
-			return c.catchUp(&e)
-		})
-		switch {
-		case c.ctx.Err() != nil:
-			return c.ctx.Err()
-		case err != nil: // the log has everything that the feed has
-			c.server.o.Logger.Warn("the feed can't be read; resuming from the log", "partition", p, "after", after, "error", err)
-		default:
-			after = max(after, min(passed, upTo))
+	for after < upTo {
+		chunk, passed, err := c.read(p, after, upTo)
+		if err != nil {
+			return err
 		}
-	}
-	return c.server.tail.Range(c.ctx, p, after, upTo, func(batch []events.Recorded, _ int64) error {
-		for i := range batch {
-			if err := c.catchUp(&batch[i]); err != nil {
+		for _, r := range chunk {
+			if err := c.conn.AwaitQueued(c.ctx, c.server.backlogLimit()); err != nil {
 				return err
 			}
+			c.put(r.frame.encode(c.server.o.Dates))
+			c.bound.saw(c.server.index(p), r.offset)
+			c.server.o.Metrics.Pushed(r.frame.MsgType, 1)
+		}
+		after = passed
+	}
+	return nil
+}
+
+// missed is a frame that the connection would have got of the event at an offset.
+type missed struct {
+	frame  *Frame
+	offset int64
+}
+
+// maxChunk is how many frames are read before they are sent.
+const maxChunk = 512
+
+var errChunk = errors.New("ws: enough for one chunk")
+
+// read collects frames of the events in (after, upTo]: a long way from the feed, as
+// far as it has come, the rest from the log or its memory. passed is how far it
+// came.
+func (c *session) read(p events.Partition, after, upTo int64) (chunk []missed, passed int64, err error) {
+	select {
+	case c.server.resumes <- struct{}{}:
+		defer func() { <-c.server.resumes }()
+	case <-c.ctx.Done():
+		return nil, after, c.ctx.Err()
+	}
+	if c.server.feed != nil && upTo-after > c.server.o.LogGap {
+		chunk, passed, err = c.readFeed(p, after, upTo)
+		switch {
+		case c.ctx.Err() != nil:
+			return nil, after, c.ctx.Err()
+		case err != nil: // the log has everything that the feed has
+			c.server.o.Logger.Warn("the feed can't be read; resuming from the log", "partition", p, "after", after, "error", err)
+			chunk = nil
+		case passed > after:
+			return chunk, passed, nil
+		}
+	}
+	passed = after
+	err = c.server.tail.Range(c.ctx, p, after, upTo, func(batch []events.Recorded, upTo int64) error {
+		for i := range batch {
+			chunk = c.collect(chunk, &batch[i])
+		}
+		if passed = upTo; len(chunk) >= maxChunk {
+			return errChunk
 		}
 		return nil
 	})
+	if errors.Is(err, errChunk) {
+		err = nil
+	}
+	return chunk, passed, err
 }
 
-// catchUp sends the frame that the connection would have got of an event, at the
-// pace at which the client reads.
-func (c *session) catchUp(e *events.Recorded) error {
-	f := frameFor(c.bound.id, c.own.Load(), e, c.server.tail.Book())
-	if f == nil || c.wasAnswered(e.Position) {
+func (c *session) readFeed(p events.Partition, after, upTo int64) (chunk []missed, passed int64, err error) {
+	last := after
+	passed, err = c.server.feed.Backlog(c.ctx, c.bound.id, p, after, upTo, func(e events.Recorded) error {
+		if e.Position.Offset <= last || e.Position.Offset > upTo {
+			return nil
+		}
+		if len(chunk) >= maxChunk {
+			return errChunk
+		}
+		last = e.Position.Offset
+		chunk = c.collect(chunk, &e)
 		return nil
+	})
+	if errors.Is(err, errChunk) {
+		return chunk, last, nil
 	}
-	if err := c.conn.AwaitQueued(c.ctx, c.server.backlogLimit()); err != nil {
-		return err
+	return chunk, min(passed, upTo), err
+}
+
+// collect adds the frame that the connection would have got of an event.
+func (c *session) collect(chunk []missed, e *events.Recorded) []missed {
+	if f := frameFor(c.bound.id, c.own.Load(), e, c.server.tail.Book()); f != nil && !c.wasAnswered(e.Position) {
+		return append(chunk, missed{f, e.Position.Offset})
 	}
-	c.put(f.encode(c.server.o.Dates))
-	c.bound.saw(c.server.index(e.Position.Partition), e.Position.Offset)
-	c.server.o.Metrics.Pushed(f.MsgType, 1)
-	return nil
+	return chunk
 }
 
 func (c *session) wasAnswered(p events.Position) bool {

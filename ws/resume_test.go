@@ -2,9 +2,13 @@ package ws
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 	"pgregory.net/rapid"
@@ -343,4 +347,67 @@ func TestResumeBringsEverythingOnce(t *testing.T) {
 		f.connect()
 		f.check()
 	})
+}
+
+// A client that does not read its backlog keeps nobody from theirs.
+func TestASlowResumeHoldsUpNobody(t *testing.T) {
+	w := newWorld(t, settings{options: Options{Wire: wire.Options{QueueLimit: 64 << 10, WriteTimeout: time.Minute, CloseTimeout: 100 * time.Millisecond}}})
+	w.server.resumes = make(chan struct{}, 1)
+	w.befriend("alice", "bob")
+	cursor := w.tail.Folded().String()
+	x := &traffic{w: w, length: 16000}
+	for range 600 { // more than sockets hold
+		x.do("alice", &commands.SendMessage{ReceiveUserID: "bob", Content: strings.Repeat("x", x.length)}, "m")
+	}
+	x.wait.Wait()
+	w.settle()
+	stuck, _, err := websocket.Dial(context.Background(), "ws"+strings.TrimPrefix(w.http.URL, "http")+"/ws", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stuck.CloseNow()
+	if err := stuck.Write(context.Background(), websocket.MessageText, []byte(requestText(pathLogin, "token", "bob", "cursor", cursor))); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is logged in", func() bool { return w.server.hub.logins.Load() == 1 })
+	bob := w.connect()
+	bob.login("bob", "cursor", cursor)
+	for range 600 {
+		if f := bob.next(); f["msgType"] != "1" {
+			t.Fatalf("%v", f)
+		}
+	}
+	if f := bob.next(); f["msgType"] != "15" {
+		t.Fatalf("%v", f)
+	}
+	w.silent(bob)
+}
+
+// A feed that can't be read costs time, never a message.
+func TestResumeWithoutTheFeed(t *testing.T) {
+	w := newWorld(t, settings{options: Options{LogGap: 1}, feed: func(*world) Feed { return brokenFeed{} }})
+	w.befriend("alice", "bob")
+	cursor := w.tail.Folded().String()
+	alice := w.connect()
+	for i := range 20 {
+		alice.do("/chat/sendMessage", "token", "alice", "uniqueNo", strconv.Itoa(i), "receiveUserId", "bob", "messageContent", strconv.Itoa(i))
+	}
+	bob := w.connect()
+	bob.login("bob", "cursor", cursor)
+	for i := range 20 {
+		if d := bob.next()["data"].(map[string]any); d["messageContent"] != strconv.Itoa(i) {
+			t.Fatalf("%d: %v", i, d)
+		}
+	}
+	if f := bob.next(); f["msgType"] != "15" {
+		t.Fatalf("%v", f)
+	}
+}
+
+// brokenFeed hands on one event and then fails.
+type brokenFeed struct{}
+
+func (brokenFeed) Backlog(_ context.Context, _ string, p events.Partition, after, _ int64, each func(events.Recorded) error) (int64, error) {
+	each(events.Recorded{Position: events.Position{Partition: p, Offset: after + 1}, Event: events.Event{Body: events.Foreign{}}})
+	return after + 1, errors.New("the database is down")
 }

@@ -137,7 +137,7 @@ type Server struct {
 	up         *wire.Upgrader
 	hub        *hub
 	partitions []events.Partition
-	resumes    chan struct{} // bounds the backlogs under way
+	resumes    chan struct{} // bounds the backlogs being read
 
 	base   context.Context // of all work; ends when Shutdown gives up
 	cancel context.CancelFunc

@@ -22,8 +22,8 @@ const (
 // session is one connection: who speaks over it, and what waits for it.
 //
 // Locks: mu is taken with nothing held, or by delivery with a partition's fold
-// lock and a ledger's read lock held. While it is held only the connection's
-// queue is locked.
+// lock and a ledger's read lock held. While it is held only a person's mu or the
+// connection's queue is locked.
 type session struct {
 	server *Server
 	conn   *wire.Conn
