@@ -25,7 +25,8 @@ export const tongue = new Tongue()
 
 /** The text of a key in the current language, with {placeholders} filled in. */
 export function t(key: Key, values: Record<string, string | number> = {}): string {
-  return fill(dictionaries[tongue.current][key], values)
+  // A reason that a later server has and this page has not is shown as its word.
+  return fill(dictionaries[tongue.current][key] ?? key, values)
 }
 
 export function fill(text: string, values: Record<string, string | number>): string {

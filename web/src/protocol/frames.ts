@@ -186,6 +186,7 @@ export interface RecentRow {
   sendUserId?: string
   total: number
   readPosition?: string
+  position?: string
 }
 
 export interface HistoryRow {

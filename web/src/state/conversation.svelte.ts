@@ -54,10 +54,11 @@ export class Conversation {
   }
 
   /** Takes what the list of recent conversations says. */
-  summarize(preview: Preview, unread: number, readPosition: string | undefined): void {
+  summarize(preview: Preview, unread: number, readPosition: string | undefined, position: string | undefined): void {
     if ((this.preview?.time ?? 0) <= preview.time) this.preview = preview
     this.readOffset = Math.max(this.readOffset, offsetOf(readPosition))
-    this.unread = unread
+    // What was read here meanwhile may not have reached the list yet.
+    this.unread = position !== undefined && offsetOf(position) <= this.readOffset ? 0 : unread
   }
 
   /** Somebody opens it: the line of new messages is drawn once, the newest page is loaded. */

@@ -54,7 +54,7 @@ export class Conversations {
       const key = isGroupRow(row) ? inGroup(row.recentId) : withPerson(row.recentId)
       if (isGroupRow(row)) this.contacts.learnGroup(row.recentId, row.name)
       else this.people.learn(row.recentId, row.name)
-      this.get(key).summarize({ sender: row.sendUserId ?? '', text: row.content, time: timeOf(row.time, row.lastDate) }, row.total, row.readPosition)
+      this.get(key).summarize({ sender: row.sendUserId ?? '', text: row.content, time: timeOf(row.time, row.lastDate) }, row.total, row.readPosition, row.position)
     }
   }
 
