@@ -309,7 +309,8 @@ type node struct {
 	tail *tail.Tail
 	h    *Handler
 
-	round int // of befriend
+	round int                   // of befriend
+	slow  func(events.Recorded) // between ledger and handler; set it before such records come
 
 	mu      sync.Mutex
 	origins map[events.Position][]any
@@ -331,6 +332,9 @@ func newNode(t *testing.T, log *faultyLog, o Options) *node {
 
 // Observe implements tail.Observer as delivery does.
 func (n *node) Observe(r events.Recorded, v ledger.Verdict) {
+	if n.slow != nil {
+		n.slow(r)
+	}
 	origins := n.h.Settle(r, v)
 	n.mu.Lock()
 	defer n.mu.Unlock()
