@@ -4,13 +4,11 @@ package wire
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"runtime"
 	"runtime/debug"
 	"strings"
 	"testing"
-	"time"
 )
 
 // allocs is the mean of allocations of a run of f, in the whole process.
@@ -26,20 +24,6 @@ func allocs(runs int, f func()) float64 {
 	}
 	runtime.ReadMemStats(&after)
 	return float64(after.Mallocs-before.Mallocs) / float64(runs)
-}
-
-// roundTrip gives a function that sends p and reads n bytes of answer.
-func (c *client) roundTrip(tb testing.TB, p []byte, n int) func() {
-	answer := make([]byte, n)
-	c.SetDeadline(time.Time{})
-	return func() {
-		if _, err := c.Write(p); err != nil {
-			tb.Fatal(err)
-		}
-		if _, err := io.ReadFull(c.Conn, answer); err != nil {
-			tb.Fatal(err)
-		}
-	}
 }
 
 // TestNoAllocations: what is done for each message takes no memory that is not

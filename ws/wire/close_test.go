@@ -144,6 +144,9 @@ func TestCloseText(t *testing.T) {
 		far.Close()
 		<-s.reasons
 	}
+	far := s.dial(t)
+	far.send(t, closing(4000, "mine").bytes())
+	far.expect(t, wireFrame{0x88, "\x0f\xa0"}) // the code alone
 }
 
 func TestHandlerErrors(t *testing.T) {

@@ -16,6 +16,7 @@ var ErrClosed = errors.New("wire: connection closed")
 
 // A Handler gets what a connection receives. One that also is a BinaryHandler
 // gets binary messages; without it they are refused with CloseUnsupported.
+// A panic in it is not recovered.
 type Handler interface {
 	// Text is called with each whole text message, in order, by the
 	// connection's reader. message is valid UTF-8 and valid only during the

@@ -343,4 +343,18 @@ func (c *client) expect(t testing.TB, want ...wireFrame) {
 	}
 }
 
+// roundTrip gives a function that sends p and reads n bytes of answer.
+func (c *client) roundTrip(tb testing.TB, p []byte, n int) func() {
+	answer := make([]byte, n)
+	c.SetDeadline(time.Time{})
+	return func() {
+		if _, err := c.Write(p); err != nil {
+			tb.Fatal(err)
+		}
+		if _, err := io.ReadFull(c.Conn, answer); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
 var filler = strings.Repeat("历史 is what was said. ", 1<<20/25+1)

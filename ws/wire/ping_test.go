@@ -98,6 +98,21 @@ func TestSilentPeerIsClosed(t *testing.T) {
 	})
 }
 
+// TestPingsOnASocket: the same on a real socket and a real clock.
+func TestPingsOnASocket(t *testing.T) {
+	s := serveEcho(t, Options{PingInterval: 300 * time.Millisecond})
+	far := s.dial(t)
+	for range 3 {
+		far.expect(t, wireFrame{0x89, ""})
+		far.send(t, pong("").bytes())
+	}
+	far.expectClose(t, ClosePolicy) // silent from here on
+	far.Close()
+	if r := <-s.reasons; r.Code != ClosePolicy || r.ByPeer {
+		t.Error(r)
+	}
+}
+
 // TestPeerWithoutPongs: any sign of life will do.
 func TestPeerWithoutPongs(t *testing.T) {
 	inBubble(t, Options{}, nil, func(t *testing.T, c *Conn, far *client, reasons <-chan CloseReason) {

@@ -252,9 +252,14 @@ func TestSlowConsumer(t *testing.T) {
 func TestStuckConsumer(t *testing.T) {
 	inBubble(t, Options{}, nil, func(t *testing.T, c *Conn, far *client, reasons <-chan CloseReason) {
 		f := NewFrame(make([]byte, 1000))
-		sent := 0
+		c.Send(f)
+		synctest.Wait() // it is being written
+		sent := 1
 		for c.Send(f) {
 			sent++
+		}
+		if q := c.Queued(); q > 1004+entrySize+100 {
+			t.Errorf("%d bytes are still held for nobody", q)
 		}
 		if want := (1 << 20) / (1004 + entrySize); sent != want {
 			t.Errorf("%d frames were taken, want %d", sent, want)
