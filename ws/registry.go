@@ -43,6 +43,9 @@ func (r *Registry) All() []*URL { return r.rows }
 // Known tells whether a path is a url of the protocol.
 func Known(path string) bool { return urls.Find(path) != nil }
 
+// Markdown writes the table of all urls as it stands in the docs.
+func Markdown(w io.Writer) error { return urls.Markdown(w) }
+
 const (
 	pathLogin = "/chat/login"
 	pathPing  = "/chat/ping"
