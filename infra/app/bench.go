@@ -50,5 +50,53 @@ way. A run in which a message was lost, repeated or out of order gives no figure
 		_, err = fmt.Fprintln(p.out, r)
 		return err
 	}
+	c.AddCommand(p.benchPages())
+	return c
+}
+
+func (p *program) benchPages() *cobra.Command {
+	pages := bench.Pages{}
+	var peer, group string
+	var limit int
+	var seconds float64
+	c := settings(&cobra.Command{
+		Use:   "pages --user ID (--peer ID | --group ID)",
+		Short: "Read a conversation's history page by page, from the newest message back",
+		Args:  cobra.NoArgs,
+	})
+	c.Flags().StringVar(&pages.User, "user", "", "who reads")
+	c.Flags().StringVar(&peer, "peer", "", "the other one of a conversation of two")
+	c.Flags().StringVar(&group, "group", "", "the group")
+	c.Flags().IntVar(&limit, "limit", 50, "messages a page")
+	c.Flags().IntVar(&pages.Readers, "readers", 1, "readers at once")
+	c.Flags().Float64Var(&seconds, "seconds", 10, "how long")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		cfg, _, err := load(c)
+		if err != nil {
+			return err
+		}
+		if pages.User == "" || (peer == "") == (group == "") || pages.Readers < 1 || seconds <= 0 {
+			return usageError{fmt.Errorf("give --user and either --peer or --group; readers and seconds above 0")}
+		}
+		k, err := keys(cfg)
+		if err != nil {
+			return err
+		}
+		pages.Addr, pages.Duration = cfg.Listen, time.Duration(seconds*float64(time.Second))
+		pages.URL, pages.Params = "/friend/loadMoreMessage", map[string]any{"userId": peer, "limit": limit}
+		if group != "" {
+			pages.URL, pages.Params = "/group/loadMoreMessage", map[string]any{"groupId": group, "limit": limit}
+		}
+		pages.Token = func(user string) (string, error) { return k.Sign(tokens.Claims{UserID: user}) }
+		r, err := pages.Run(c.Context())
+		if err != nil {
+			return err
+		}
+		if p.asJSON {
+			return p.json(r)
+		}
+		_, err = fmt.Fprintln(p.out, r)
+		return err
+	}
 	return c
 }
