@@ -93,6 +93,7 @@ func TestTooManyMessagesDuringABacklog(t *testing.T) {
 			for range 8 { // 128 KiB, of which 64 KiB can be held
 				say()
 			}
+			padding = ""       // so little that it is held
 			hook.between = say // once for each partition of the next meeting
 		} else {
 			hook.between = nil

@@ -292,10 +292,10 @@ func TestQueriesSeeWhatTheUserSaw(t *testing.T) {
 	for _, bad := range []string{"x", "c3-1,", "c3-01"} {
 		over.refused(commands.BadRequest, "/friend/myFriendList", "token", "bob", "seen", bad)
 	}
-	// What was answered over HTTP counts too.
-	_, body := w.post("/chat/sendMessage", "application/json", object("token", "alice", "uniqueNo", "2", "receiveUserId", "bob", "messageContent", "x"))
+	// What was answered over HTTP counts too, for who has no connection at all.
+	_, body := w.post("/friend/applyFriend", "application/json", object("token", "carol", "uniqueNo", "2", "userId", "bob"))
 	position := decodeJSON(t, body)["obj"].(map[string]any)["position"].(string)
-	w.post("/friend/myFriendList", "application/json", object("token", "alice"))
+	w.post("/friend/myFriendList", "application/json", object("token", "carol"))
 	if s := last(); !strings.Contains(s, position) {
 		t.Errorf("asked with %s, not %s", s, position)
 	}
