@@ -12,7 +12,6 @@ import (
 	"lishi/projections/groups"
 	"lishi/projections/history"
 	"lishi/projections/recents"
-	"lishi/projections/recents"
 )
 
 // URL is one row of the registry: what can be asked for, and its texts.
@@ -77,7 +76,6 @@ var urls = NewRegistry(
 	query[friends.Find]("/friend/queryFriend", "查询用户"),
 	query[friends.Applications]("/friend/getApplyFriendList", "查询好友申请列表"),
 	query[recents.List]("/friend/getRecentMessageList", "查询最近聊天列表"),
-	query[recents.List]("/friend/getRecentMessageList", "查询最近会话列表"),
 	query[history.LoadPair]("/friend/loadMoreMessage", "查询聊天记录"),
 	query[groups.List]("/group/getGroupList", "查询群组列表"),
 	query[groups.Get]("/group/getGroup", "查询群组"),
