@@ -16,7 +16,8 @@ type Partition struct {
 
 func (p Partition) String() string { return string(rune(p.Topic)) + strconv.Itoa(int(p.Number)) }
 
-// Position is the one address of an event, for ever: "c3-182736".
+// Position is the one address of an event, for ever: "c3-182736". The zero
+// Position is none, and the empty string.
 type Position struct {
 	Partition
 	Offset int64
@@ -28,9 +29,6 @@ func (p Position) String() string {
 
 // MarshalText writes the position as String does, so JSON carries it as text.
 func (p Position) MarshalText() ([]byte, error) {
-	if p == (Position{}) {
-		return nil, nil
-	}
 	return []byte(p.String()), nil
 }
 

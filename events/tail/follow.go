@@ -125,3 +125,24 @@ func (p *part) holds(after int64) bool {
 	defer p.mu.Unlock()
 	return after >= p.base
 }
+
+// At is the record at a position: from memory while it is recent and was
+// admitted, else from the log.
+func (t *Tail) At(ctx context.Context, p events.Position) (events.Recorded, error) {
+	if part := t.parts[p.Partition]; part != nil {
+		if r, ok := part.recent(p.Offset); ok {
+			return r, nil
+		}
+	}
+	return t.log.At(ctx, p)
+}
+
+func (p *part) recent(offset int64) (events.Recorded, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i := sort.Search(len(p.ring), func(i int) bool { return p.ring[i].Position.Offset >= offset })
+	if i == len(p.ring) || p.ring[i].Position.Offset != offset {
+		return events.Recorded{}, false
+	}
+	return p.ring[i], true
+}

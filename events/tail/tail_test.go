@@ -274,6 +274,11 @@ func TestOneReadOfEachPartitionServesAll(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	for _, want := range m.records[p][490:] {
+		if r, err := tl.At(context.Background(), want.Position); err != nil || r.ID != want.ID {
+			t.Errorf("At(%s): %v, %v", want.Position, r, err)
+		}
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.reads[p] != 1 {

@@ -75,7 +75,7 @@ func openNode(ctx context.Context, cfg config.Config, logger *slog.Logger) (_ *n
 
 	n.tail = tail.New(n.log, tail.Options{})
 	n.engine = projections.New(n.db, n.tail, models(), projections.Options{Log: logger})
-	n.handler = commands.NewHandler(n.log, n.tail, commands.Options{
+	n.handler = commands.NewHandler(recent{n.log, n.tail}, n.tail, commands.Options{
 		Policy:   commands.Policy{Strangers: cfg.Strangers, Expiry: cfg.ApplyExpiry},
 		Deadline: cfg.Deadline,
 		Requests: memory{requests.Memory{Engine: n.engine, DB: n.db}},
@@ -173,6 +173,16 @@ func origins(list string) []string {
 		return nil
 	}
 	return strings.Split(list, ",")
+}
+
+// recent is the log for commands: what was read lately need not be fetched again.
+type recent struct {
+	events.AsyncLog
+	tail *tail.Tail
+}
+
+func (r recent) At(ctx context.Context, p events.Position) (events.Recorded, error) {
+	return r.tail.At(ctx, p)
 }
 
 // memory lets commands ask for requests older than the ledger's window.
