@@ -24,6 +24,9 @@ type Position struct {
 }
 
 func (p Position) String() string {
+	if p == (Position{}) {
+		return ""
+	}
 	return p.Partition.String() + "-" + strconv.FormatInt(p.Offset, 10)
 }
 
