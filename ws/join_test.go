@@ -2,6 +2,7 @@ package ws
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -123,4 +124,54 @@ func TestTooManyMessagesDuringABacklog(t *testing.T) {
 		t.Errorf("%d rounds, %d messages", rounds, n)
 	}
 	w.silent(bob)
+}
+
+// A login with a cursor holds the successes of later commands behind the backlog,
+// and commands before the login are not told a second time.
+func TestCommandsAroundALogin(t *testing.T) {
+	w := newWorld(t, settings{})
+	w.befriend("alice", "bob")
+	first := w.as("alice")
+	cursor := w.server.tail.Folded().String()
+	first.close()
+	bob := w.connect()
+	for i := range 50 {
+		bob.do("/chat/sendMessage", "token", "bob", "uniqueNo", strconv.Itoa(i), "receiveUserId", "alice", "messageContent", "x")
+	}
+	c := w.connect()
+	before := c.do("/chat/sendMessage", "token", "alice", "uniqueNo", "before", "receiveUserId", "bob", "messageContent", "x")["position"]
+	c.request(pathLogin, "token", "alice", "cursor", cursor)
+	c.request("/chat/sendMessage", "token", "alice", "uniqueNo", "after", "receiveUserId", "bob", "messageContent", "x")
+	if d := c.next()["data"].(map[string]any); d["cursor"] != cursor {
+		t.Fatalf("%v, not %s", d, cursor)
+	}
+	for i := range 50 {
+		if d := c.next()["data"].(map[string]any); d["position"] == before || d["sendUserId"] != "bob" {
+			t.Fatalf("%d: %v", i, d)
+		}
+	}
+	if f := c.next(); f["msgType"] != "15" {
+		t.Fatalf("%v", f)
+	}
+	if f := c.next(); f["obj"].(map[string]any)["uniqueNo"] != "after" {
+		t.Fatalf("%v", f)
+	}
+	w.silent(c)
+}
+
+func TestTooManyCommandsBeforeALoginWithCursor(t *testing.T) {
+	w := newWorld(t, settings{})
+	w.befriend("alice", "bob")
+	c := w.connect()
+	for i := range maxAnswered {
+		c.request("/chat/sendMessage", "token", "alice", "uniqueNo", fmt.Sprint(i), "receiveUserId", "bob", "messageContent", "x")
+	}
+	for range maxAnswered {
+		c.next()
+	}
+	c.request(pathLogin, "token", "alice", "cursor", "u0-0")
+	if d := c.next()["data"].(map[string]any); d["reason"] != commands.BadRequest {
+		t.Fatalf("%v", d)
+	}
+	c.login("alice")
 }

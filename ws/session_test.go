@@ -2,8 +2,6 @@ package ws
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,7 +11,6 @@ import (
 
 	"lishi/commands"
 	"lishi/events"
-	"lishi/projections"
 	"lishi/ws/wire"
 )
 
@@ -260,187 +257,6 @@ func TestTheLogCanNotBeReached(t *testing.T) {
 	bob.next()
 	carol.login("carol")
 	w.silent(alice, bob, carol)
-}
-
-// A query is asked with everything that the user was answered or pushed.
-func TestQueriesSeeWhatTheUserSaw(t *testing.T) {
-	w := newWorld(t, settings{})
-	w.befriend("alice", "bob")
-	alice, bob := w.as("alice"), w.as("bob")
-	last := func() string {
-		w.queries.mu.Lock()
-		defer w.queries.mu.Unlock()
-		return w.queries.seen[len(w.queries.seen)-1].String()
-	}
-	sent := alice.do("/chat/sendMessage", "token", "alice", "uniqueNo", "1", "receiveUserId", "bob", "messageContent", "x")["position"].(string)
-	bob.next()
-	for _, c := range []*client{alice, bob} {
-		user := map[*client]string{alice: "alice", bob: "bob"}[c]
-		c.do("/friend/myFriendList", "token", user)
-		if s := last(); !strings.Contains(s, sent) {
-			t.Errorf("%s asked with %s, not %s", user, s, sent)
-		}
-	}
-	over := w.connect() // another connection of the same user
-	over.do("/friend/myFriendList", "token", "bob", "uniqueNo", "q")
-	if s := last(); !strings.Contains(s, sent) {
-		t.Errorf("asked with %s", s)
-	}
-	if status, body := w.post("/friend/myFriendList", "application/json", object("token", "dave", "seen", "c3-7,u0-1,c3-9")); status != 200 || last() != "c3-9,u0-1" {
-		t.Errorf("%d %s asked with %s", status, body, last())
-	}
-	for _, bad := range []string{"x", "c3-1,", "c3-01"} {
-		over.refused(commands.BadRequest, "/friend/myFriendList", "token", "bob", "seen", bad)
-	}
-	// What was answered over HTTP counts too, for who has no connection at all.
-	_, body := w.post("/friend/applyFriend", "application/json", object("token", "carol", "uniqueNo", "2", "userId", "bob"))
-	position := decodeJSON(t, body)["obj"].(map[string]any)["position"].(string)
-	w.post("/friend/myFriendList", "application/json", object("token", "carol"))
-	if s := last(); !strings.Contains(s, position) {
-		t.Errorf("asked with %s, not %s", s, position)
-	}
-}
-
-func TestQueriesAnswerInTheirOwnTime(t *testing.T) {
-	w := newWorld(t, settings{options: Options{Queries: 2, QueryTimeout: 200 * time.Millisecond}})
-	release := make(chan struct{})
-	w.queries.run = func(ctx context.Context, _ projections.Query, caller string) (projections.Page, error) {
-		select {
-		case <-release:
-			return projections.Page{List: []map[string]string{{"of": caller + "<&>"}}, Next: "more"}, nil
-		case <-ctx.Done():
-			return projections.Page{}, &commands.Refusal{Reason: commands.Unavailable, Detail: "too late"}
-		}
-	}
-	c := w.as("alice")
-	c.request("/friend/myFriendList", "token", "alice", "uniqueNo", "late")
-	if obj := c.next()["obj"].(map[string]any); obj["reason"] != commands.Unavailable || obj["uniqueNo"] != "late" {
-		t.Fatalf("%v", obj)
-	}
-	close(release)
-	c.request("/friend/myFriendList", "token", "alice", "uniqueNo", "q")
-	if f := c.raw(); f != `{"code":200,"msg":"查询好友列表成功","obj":{"uniqueNo":"q","list":[{"of":"alice<&>"}],"next":"more"}}` {
-		t.Fatal(f)
-	}
-	w.queries.run = func(context.Context, projections.Query, string) (projections.Page, error) {
-		return projections.Page{}, nil
-	}
-	c.request("/friend/myFriendList", "token", "alice")
-	if f := c.raw(); f != `{"code":200,"msg":"查询好友列表成功","obj":{"uniqueNo":"","list":[]}}` {
-		t.Fatal(f)
-	}
-	w.queries.run = func(context.Context, projections.Query, string) (projections.Page, error) {
-		return projections.Page{List: func() {}}, nil
-	}
-	c.refused(commands.Unavailable, "/friend/myFriendList", "token", "alice")
-	w.queries.run = func(context.Context, projections.Query, string) (projections.Page, error) {
-		return projections.Page{}, commands.ErrNotMember
-	}
-	f := c.refused(commands.NotMember, "/group/loadMoreMessage", "token", "alice", "groupId", "g")
-	if f["code"] != 400.0 || f["msg"] != "查询群聊天记录失败" {
-		t.Errorf("%v", f)
-	}
-}
-
-// Shutdown answers what is under way, refuses what comes, then closes with 1001.
-func TestShutdown(t *testing.T) {
-	w := newWorld(t, settings{})
-	w.befriend("alice", "bob")
-	alice, bob := w.as("alice"), w.as("bob")
-	w.log.pause(true)
-	alice.request("/chat/sendMessage", "token", "alice", "uniqueNo", "1", "receiveUserId", "bob", "messageContent", "x")
-	eventually(t, "the command is under way", func() bool { return w.server.under.Load() == 1 })
-	done := make(chan error, 1)
-	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		done <- w.server.Shutdown(ctx)
-	}()
-	eventually(t, "the shutdown has begun", w.server.closed.Load)
-	alice.refused(commands.Unavailable, "/chat/sendMessage", "token", "alice", "uniqueNo", "2", "receiveUserId", "bob", "messageContent", "x")
-	if status, _ := w.post("/friend/myFriendList", "application/json", object("token", "alice")); status != 503 {
-		t.Errorf("status %d", status)
-	}
-	w.log.pause(false)
-	if f := alice.next(); f["code"] != 200.0 {
-		t.Errorf("%v", f)
-	}
-	if f := bob.next(); f["msgType"] != "1" {
-		t.Errorf("%v", f)
-	}
-	for _, c := range []*client{alice, bob} {
-		if code := c.closeCode(); code != 1001 {
-			t.Errorf("closed with %d", code)
-		}
-	}
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
-}
-
-func TestShutdownGivesUpInTime(t *testing.T) {
-	w := newWorld(t, settings{})
-	w.befriend("alice", "bob")
-	alice := w.as("alice")
-	w.log.pause(true)
-	alice.request("/chat/sendMessage", "token", "alice", "uniqueNo", "1", "receiveUserId", "bob", "messageContent", "x")
-	eventually(t, "the command is under way", func() bool { return w.server.under.Load() == 1 })
-	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
-	defer cancel()
-	if err := w.server.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("%v", err)
-	}
-	alice.closeCode()
-}
-
-// A login with a cursor holds the successes of later commands behind the backlog,
-// and commands before the login are not told a second time.
-func TestCommandsAroundALogin(t *testing.T) {
-	w := newWorld(t, settings{})
-	w.befriend("alice", "bob")
-	first := w.as("alice")
-	cursor := w.server.tail.Folded().String()
-	first.close()
-	bob := w.connect()
-	for i := range 50 {
-		bob.do("/chat/sendMessage", "token", "bob", "uniqueNo", strconv.Itoa(i), "receiveUserId", "alice", "messageContent", "x")
-	}
-	c := w.connect()
-	before := c.do("/chat/sendMessage", "token", "alice", "uniqueNo", "before", "receiveUserId", "bob", "messageContent", "x")["position"]
-	c.request(pathLogin, "token", "alice", "cursor", cursor)
-	c.request("/chat/sendMessage", "token", "alice", "uniqueNo", "after", "receiveUserId", "bob", "messageContent", "x")
-	if d := c.next()["data"].(map[string]any); d["cursor"] != cursor {
-		t.Fatalf("%v, not %s", d, cursor)
-	}
-	for i := range 50 {
-		if d := c.next()["data"].(map[string]any); d["position"] == before || d["sendUserId"] != "bob" {
-			t.Fatalf("%d: %v", i, d)
-		}
-	}
-	if f := c.next(); f["msgType"] != "15" {
-		t.Fatalf("%v", f)
-	}
-	if f := c.next(); f["obj"].(map[string]any)["uniqueNo"] != "after" {
-		t.Fatalf("%v", f)
-	}
-	w.silent(c)
-}
-
-func TestTooManyCommandsBeforeALoginWithCursor(t *testing.T) {
-	w := newWorld(t, settings{})
-	w.befriend("alice", "bob")
-	c := w.connect()
-	for i := range maxAnswered {
-		c.request("/chat/sendMessage", "token", "alice", "uniqueNo", fmt.Sprint(i), "receiveUserId", "bob", "messageContent", "x")
-	}
-	for range maxAnswered {
-		c.next()
-	}
-	c.request(pathLogin, "token", "alice", "cursor", "u0-0")
-	if d := c.next()["data"].(map[string]any); d["reason"] != commands.BadRequest {
-		t.Fatalf("%v", d)
-	}
-	c.login("alice")
 }
 
 // Metrics name every request by url and reason, and every push by its msgType.
