@@ -11,16 +11,11 @@ import (
 	"time"
 )
 
-// writeSegments makes a log of n batches of the given record sizes, without a
-// broker: that would take a minute.
-func writeSegments(b *testing.B, partitions, batches, records, size int) (dir string, bytes int64) {
-	b.Helper()
-	dir = b.TempDir()
-	br := open(b, dir)
-	createTopic(b, client(b, br), partitions)
-	br.Close()
-	raw := make([]byte, batchHeader+records*size)
+// rawBatch is a batch of nothing but zeros, checksum and all.
+func rawBatch(base int64, records, size int) []byte {
+	raw := make([]byte, batchHeader+size)
 	be := binary.BigEndian
+	be.PutUint64(raw, uint64(base))
 	be.PutUint32(raw[8:], uint32(len(raw)-batchPrefix))
 	raw[16] = 2
 	be.PutUint32(raw[23:], uint32(records-1))
@@ -30,6 +25,19 @@ func writeSegments(b *testing.B, partitions, batches, records, size int) (dir st
 	be.PutUint32(raw[53:], ^uint32(0))
 	be.PutUint32(raw[57:], uint32(records))
 	be.PutUint32(raw[17:], crc32.Checksum(raw[21:], castagnoli))
+	return raw
+}
+
+// writeSegments makes a log of n batches of the given record sizes, without a
+// broker: that would take a minute.
+func writeSegments(b *testing.B, partitions, batches, records, size int) (dir string, bytes int64) {
+	b.Helper()
+	dir = b.TempDir()
+	br := open(b, dir)
+	createTopic(b, client(b, br), partitions)
+	br.Close()
+	raw := rawBatch(0, records, records*size)
+	be := binary.BigEndian
 	for p := range partitions {
 		pdir := filepath.Join(dir, "kafka", "partitions", partitionName(topic, int32(p)))
 		if err := os.MkdirAll(pdir, 0o700); err != nil {

@@ -285,3 +285,39 @@ func TestDerivedFilesAreMadeAnew(t *testing.T) {
 		b.Close()
 	}
 }
+
+// FuzzVerify: whatever stands in a segment, verifying it ends in whole batches
+// or in damage, and never grows or panics.
+func FuzzVerify(f *testing.F) {
+	one := rawBatch(0, 1, 10)
+	two := rawBatch(1, 3, 20)
+	f.Add(one, int64(0))
+	f.Add(append(append([]byte(nil), one...), two...), int64(4))
+	f.Add(append(append([]byte(nil), one...), two[:40]...), int64(1))
+	f.Add(append(append([]byte(nil), one...), make([]byte, 100)...), int64(1))
+	f.Fuzz(func(t *testing.T, raw []byte, recorded int64) {
+		dir, aside := t.TempDir(), t.TempDir()
+		path := filepath.Join(dir, "0.dat")
+		if err := os.WriteFile(path, raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p, err := verifyPartition(dir, aside, recorded)
+		after, readErr := os.ReadFile(path)
+		if readErr != nil || !strings.HasPrefix(string(raw), string(after)) {
+			t.Fatal("the segment is not a prefix of what it was")
+		}
+		var d *Damage
+		switch {
+		case errors.As(err, &d):
+			if len(after) != len(raw) {
+				t.Fatal("damage was cut")
+			}
+		case err != nil:
+			t.Fatal(err)
+		case p.end < recorded:
+			t.Fatal("shorter than what was acknowledged")
+		case len(after) != len(raw) && p.cut == "":
+			t.Fatal("cut in silence")
+		}
+	})
+}
