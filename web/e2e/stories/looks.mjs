@@ -13,13 +13,18 @@ export async function looks(stage) {
     const baoyu = new Person(await stage.open('baoyu', desktop), '贾宝玉')
     await baoyu.enter(stage.server.origin)
     await baoyu.open('海棠诗社')
-    await baoyu.say('秋容浅淡映重门，七节攒成雪满盆。')
-    await daiyu.sees('秋容浅淡映重门，七节攒成雪满盆。')
-    await baoyu.say('林妹妹这首该是第一！')
-    await daiyu.sees('林妹妹这首该是第一！')
-    await daiyu.say('且慢夸口，明日再论高下。')
-    await baoyu.sees('且慢夸口，明日再论高下。')
-    await daiyu.seesSent('且慢夸口，明日再论高下。')
+    const talk = [
+      [baoyu, '秋容浅淡映重门，七节攒成雪满盆。'],
+      [baoyu, '林妹妹这首风流别致，该是第一！'],
+      [daiyu, '若论含蓄浑厚，终让蘅芜稿。'],
+      [baoyu, '也罢，你们都评得公道。\n明日以菊为题，螃蟹宴上见？'],
+      [daiyu, '好。迟到的罚三杯。🌼'],
+    ]
+    for (const [speaker, text] of talk) {
+      await speaker.say(text)
+      await (speaker === baoyu ? daiyu : baoyu).sees(text)
+    }
+    await daiyu.seesSent(talk.at(-1)[1])
     await daiyu.details()
     await stage.picture(daiyu.page, 'page')
     if (process.argv.includes('--picture')) await stage.picture(daiyu.page, 'page', resolve(root, '../docs/page.png'))

@@ -1,4 +1,5 @@
 // People and groups part, and some find together again.
+import { Person } from '../person.mjs'
 import { desktop } from '../stage.mjs'
 import { equal } from '../steps.mjs'
 import { group } from './meeting.mjs'
@@ -40,6 +41,37 @@ export async function parting(stage) {
     await xiangyun.seesSent('还在吗？')
     await daiyu.open('枕霞旧友')
     await daiyu.sees('还在吗？')
+  })
+
+  await stage.step('one asks to join a group by its id; its owner agrees, and removes again', async () => {
+    await daiyu.open('海棠诗社')
+    const id = await (await daiyu.details()).locator('code').innerText()
+    await xiangyun.choose('加群')
+    await xiangyun.page.getByRole('textbox', { name: '群 ID' }).fill(id)
+    await xiangyun.button('查找').click()
+    await xiangyun.page.getByRole('textbox', { name: '留言' }).fill('也让我入社吧')
+    await xiangyun.button('申请加入').click()
+    await xiangyun.page.getByRole('dialog').getByText('已发出申请').waitFor()
+    await xiangyun.page.keyboard.press('Escape')
+
+    const xifeng = new Person(await stage.open('xifeng', desktop), '王熙凤')
+    await xifeng.enter(stage.server.origin)
+    await xifeng.open('海棠诗社')
+    const details = await xifeng.details()
+    await details.getByText('也让我入社吧').waitFor()
+    await details.getByRole('button', { name: '同意枕霞旧友' }).click()
+    await xiangyun.page.getByText('你已加入「海棠诗社」').waitFor()
+    await xiangyun.open('海棠诗社')
+    await xiangyun.say('我来迟了，甘愿受罚。')
+    await xifeng.sees('我来迟了，甘愿受罚。')
+    equal(await xiangyun.texts(), ['我来迟了，甘愿受罚。'], 'what a new member sees of the group')
+
+    await details.getByRole('button', { name: '把 枕霞旧友 移出群' }).click()
+    await xifeng.page.getByRole('dialog').getByRole('button', { name: '移出' }).click()
+    await xiangyun.page.getByText('你被移出了「海棠诗社」').waitFor()
+    await xiangyun.page.getByText('你不在这个群里').waitFor()
+    await details.getByText('枕霞旧友').waitFor({ state: 'detached' })
+    await stage.close('xifeng')
   })
 
   await stage.step('a link with a bad token is refused, and taken out of the address', async () => {

@@ -23,10 +23,10 @@ export async function reading(stage) {
     })
     equal((await xiangyun.texts()).slice(5), manyLines, 'all words in order')
     // Somebody who reads far up keeps the place and is told of what is new.
-    await daiyu.say('看这里')
+    await daiyu.say('翻完了？快看这一句。')
     await xiangyun.button('1 条新消息').click()
-    await xiangyun.said('看这里').waitFor()
-    await until('the newest is in sight', () => xiangyun.said('看这里').isVisible())
+    await xiangyun.said('翻完了？快看这一句。').waitFor()
+    await until('the newest is in sight', () => xiangyun.said('翻完了？快看这一句。').isVisible())
   })
 
   await stage.step('a nickname is changed', async () => {
@@ -64,9 +64,9 @@ export async function reading(stage) {
     await reach(person.row('林黛玉'))
     await page.keyboard.press('Enter')
     await until('the field has the focus', () => person.field.evaluate((element) => element === document.activeElement))
-    await page.keyboard.type('只用键盘写的')
+    await page.keyboard.type('这一句没有用鼠标，也送到了。')
     await page.keyboard.press('Enter')
-    await person.seesSent('只用键盘写的')
+    await person.seesSent('这一句没有用鼠标，也送到了。')
     await stage.close('keyboard')
   })
 }

@@ -15,6 +15,11 @@ export function preferredLanguage(stored: string | null, browser: string): Langu
 class Tongue {
   current = $state<Language>(preferredLanguage(localStorage.getItem(storageKey), navigator.language))
 
+  /** The language with the reader's own country, where the browser tells it: for dates. */
+  get locale(): string {
+    return navigator.language.startsWith(this.current.slice(0, 2)) ? navigator.language : this.current
+  }
+
   choose(language: Language): void {
     this.current = language
     localStorage.setItem(storageKey, language)
