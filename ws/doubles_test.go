@@ -63,7 +63,6 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-
 // answer has every query looked at and answered with no rows.
 func (a *answers) answer(look func(projections.Query)) {
 	a.mu.Lock()

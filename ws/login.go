@@ -62,7 +62,7 @@ type login struct {
 }
 
 func (c *session) readLogin(q *request) (l login, bad *commands.Refusal) {
-	if l.uniqueNo, bad = q.params.id("uniqueNo", c.server.o.Limits.ID); bad != nil {
+	if l.uniqueNo, bad = q.id(c.server.o.Limits.ID); bad != nil {
 		return l, bad
 	}
 	if l.own, bad = q.params.bool("own"); bad != nil {

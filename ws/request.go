@@ -100,9 +100,29 @@ type decoded struct {
 	seen     events.Cursor
 }
 
+// id is the uniqueNo that was echoed, if it follows the rules.
+func (q *request) id(limit int) (string, *commands.Refusal) {
+	if q.uniqueNo == "" {
+		return q.params.id("uniqueNo", limit) // absent, or why it could not be read
+	}
+	return q.uniqueNo, checkID("uniqueNo", q.uniqueNo, limit)
+}
+
+// maxKept is how many params a connection keeps room for between requests.
+const maxKept = 32
+
+// done lets go of the frame's bytes, which are not the request's to keep.
+func (q *request) done() {
+	if cap(q.params) > maxKept {
+		q.params = nil
+	}
+	clear(q.params)
+	q.params = q.params[:0]
+}
+
 // decode checks the params against the url's plan.
 func (q *request) decode(l commands.Limits) (d decoded, bad *commands.Refusal) {
-	if d.uniqueNo, bad = q.params.id("uniqueNo", l.ID); bad != nil {
+	if d.uniqueNo, bad = q.id(l.ID); bad != nil {
 		return d, bad
 	}
 	if d.uniqueNo == "" && q.url.command {

@@ -100,6 +100,7 @@ type follower struct {
 	backlog bool                    // 15 is still to come
 	sent    int
 	slow    int // times that the server closed with 4008
+	others  int // connections open beside this one
 }
 
 func (f *follower) connect() {
@@ -184,6 +185,16 @@ func (f *follower) read() map[string]any {
 	return frame
 }
 
+// released tells whether nothing is held for the connection any more.
+func (f *follower) released() bool {
+	for _, c := range f.w.server.hub.find(f.user).connections() {
+		if c.gate.Load() {
+			return false
+		}
+	}
+	return true
+}
+
 func (f *follower) take(position string, push bool) {
 	p, err := events.ParsePosition(position)
 	if err != nil {
@@ -204,13 +215,18 @@ func (f *follower) drop() {
 
 // check compares all that came with the log.
 func (f *follower) check() {
+	// What was sent over connections that are gone has been done, or never will be.
+	eventually(f.w.t, "the other connections are gone", func() (gone bool) {
+		f.w.metrics.note(func() { gone = f.w.metrics.open == f.others+1 && f.w.server.under.Load() == 0 })
+		return gone
+	})
 	f.w.settle()
 	for quiet := false; !quiet; { // no live push comes any more: a pong comes last
-		slow, backlog := f.slow, f.backlog
+		slow, backlog := f.slow, f.backlog || !f.released()
 		f.request(pathPing)
 		for f.read()["msg"] != "pong" && f.slow == slow {
 		}
-		quiet = f.slow == slow && !backlog && !f.backlog
+		quiet = f.slow == slow && !backlog && !f.backlog && f.released()
 	}
 	for _, p := range f.w.server.partitions {
 		end := f.w.tail.Folded()[p]
@@ -260,6 +276,11 @@ func TestResumeBringsEverythingOnce(t *testing.T) {
 		w.connect().do("/user/updateUser", "token", "guest", "uniqueNo", "u", "nickName", "g")
 
 		f := &follower{w: w, t: rt, user: "user", own: rapid.Bool().Draw(rt, "own"), got: map[events.Position]int{}}
+		eventually(t, "only two connections are left", func() (two bool) {
+			w.metrics.note(func() { two = w.metrics.open == 2 })
+			return two
+		})
+		f.others = 2
 		f.connect()
 		rt.Repeat(map[string]func(*rapid.T){
 			"traffic": func(rt *rapid.T) {

@@ -21,7 +21,7 @@ const (
 
 // session is one connection: who speaks over it, and what waits for it.
 //
-// Locks: mu is taken with nothing held, or by delivery with a partition's fold
+// mu is taken with nothing held, or by delivery with a partition's fold
 // lock and a ledger's read lock held. While it is held only a person's mu or the
 // connection's queue is locked.
 type session struct {
@@ -106,6 +106,7 @@ func (c *session) Closing(r wire.CloseReason) {
 func (c *session) Text(message []byte) error {
 	started := c.server.o.Now()
 	q := &c.request
+	defer q.done()
 	if bad := q.read(message, c.server.urls); bad != nil {
 		c.refuse(q, bad, started)
 		return nil
