@@ -7,6 +7,7 @@ import (
 	"sort"
 	"strconv"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -78,6 +79,15 @@ func readModels() []projections.Projection {
 	}
 }
 
+// processor is the time that this process has spent on any core.
+func processor() time.Duration {
+	var r syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
+		return 0
+	}
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}
+
 // BenchmarkReplay rebuilds each read model alone from a million events, and then
 // all at once; events/s counts from the first event to the last checkpoint. It
 // fails if a row is missing.
@@ -90,14 +100,17 @@ func BenchmarkReplay(b *testing.B) {
 	}
 	run := func(name string, ps ...projections.Projection) {
 		b.Run(name, func(b *testing.B) {
+			var used time.Duration
 			for b.Loop() {
 				b.StopTimer()
 				w := projectiontest.Still(b, projectiontest.DB(b), log, ps...)
 				<-w.Tail.Ready()
+				used -= processor()
 				b.StartTimer()
 				w.Start()
 				w.Settle()
 				b.StopTimer()
+				used += processor()
 				if ps[0].Name() == history.Name {
 					n := projectiontest.Strings(b, w.DB, "SELECT toString(count()) FROM messages")
 					if want := strconv.FormatInt(total-305, 10); n[0] != want {
@@ -108,6 +121,7 @@ func BenchmarkReplay(b *testing.B) {
 				b.StartTimer()
 			}
 			b.ReportMetric(float64(total)*float64(b.N)/b.Elapsed().Seconds(), "events/s")
+			b.ReportMetric(float64(used.Nanoseconds())/1000/float64(total)/float64(b.N), "cpu-µs/event")
 		})
 	}
 	for _, p := range readModels() {

@@ -28,8 +28,8 @@ type Backlog struct {
 	DB     projections.DB
 }
 
-// pageRows is how many rows one statement of Read fetches.
-const pageRows = 4096
+// pageRows is how many rows of the feed one statement of Read fetches.
+const pageRows = 1024
 
 // Read hands on, in offset order and each once, the events of a partition in
 // (after, upTo] that any of the audiences got. It goes as far as the read model
@@ -41,57 +41,89 @@ func (b Backlog) Read(ctx context.Context, p events.Partition, after, upTo int64
 	if tables == nil || upTo <= after {
 		return after, nil
 	}
+	for len(wants) > 0 && after < upTo {
+		offsets, last, err := b.offsets(ctx, tables, p, after, upTo, wants)
+		if err == nil {
+			err = b.hand(ctx, tables, p, offsets, each)
+		}
+		if err != nil {
+			return after, err
+		}
+		after = last
+	}
+	return upTo, nil
+}
+
+// offsets finds which events, from after on, the audiences got. last is how far
+// it looked.
+func (b Backlog) offsets(ctx context.Context, tables projections.Tables, p events.Partition, after, upTo int64, wants []Want) (offsets []uint64, last int64, err error) {
 	byAudience := map[string]Want{}
 	var audiences []string
 	for _, w := range wants {
 		byAudience[string(w.Audience)] = w
 		audiences = append(audiences, string(w.Audience))
 	}
-	if len(audiences) == 0 {
-		return upTo, nil
-	}
-	sql := fmt.Sprintf(`SELECT audience, offset, event FROM %s
+	rows, err := b.DB.Query(ctx, fmt.Sprintf(`SELECT audience, offset FROM %s
 		WHERE audience IN {audiences:Array(String)} AND partition = {partition:String} AND offset > {after:Int64} AND offset <= {upTo:Int64}
-		ORDER BY offset LIMIT {limit:UInt32} WITH TIES`, tables["feed"])
-	read := func() (rows int, last int64, err error) {
-		scan, err := b.DB.Query(ctx, sql,
-			projections.Arg{Name: "audiences", Value: audiences}, projections.Arg{Name: "partition", Value: p.String()},
-			projections.Arg{Name: "after", Value: after}, projections.Arg{Name: "upTo", Value: upTo},
-			projections.Arg{Name: "limit", Value: uint32(pageRows)})
-		if err != nil {
-			return 0, after, err
-		}
-		defer scan.Close()
-		handed := after
-		for scan.Next() {
-			var audience, record string
-			var offset uint64
-			if err := scan.Scan(&audience, &offset, &record); err != nil {
-				return rows, last, err
-			}
-			rows, last = rows+1, int64(offset)
-			if last == handed || !byAudience[audience].covers(last) {
-				continue
-			}
-			e, err := decode(events.Position{Partition: p, Offset: last}, []byte(record))
-			if err != nil {
-				return rows, last, err
-			}
-			handed = last
-			if err := each(e); err != nil {
-				return rows, last, err
-			}
-		}
-		return rows, last, scan.Err()
+		ORDER BY offset LIMIT {limit:UInt32} WITH TIES`, tables["feed"]),
+		projections.Arg{Name: "audiences", Value: audiences}, projections.Arg{Name: "partition", Value: p.String()},
+		projections.Arg{Name: "after", Value: after}, projections.Arg{Name: "upTo", Value: upTo},
+		projections.Arg{Name: "limit", Value: uint32(pageRows)})
+	if err != nil {
+		return nil, 0, err
 	}
-	for {
-		rows, last, err := read()
-		if err != nil {
-			return after, err
+	defer rows.Close()
+	n := 0
+	for ; rows.Next(); n++ {
+		var audience string
+		var offset uint64
+		if err := rows.Scan(&audience, &offset); err != nil {
+			return nil, 0, err
 		}
-		if rows < pageRows {
-			return upTo, nil
+		last = int64(offset)
+		known := len(offsets) > 0 && offsets[len(offsets)-1] == offset
+		if !known && byAudience[audience].covers(last) {
+			offsets = append(offsets, offset)
 		}
-		after = last
 	}
+	if n < pageRows {
+		last = upTo
+	}
+	return offsets, last, rows.Err()
+}
+
+// hand reads the events at the offsets and hands them on.
+func (b Backlog) hand(ctx context.Context, tables projections.Tables, p events.Partition, offsets []uint64, each func(events.Recorded) error) error {
+	if len(offsets) == 0 {
+		return nil
+	}
+	rows, err := b.DB.Query(ctx, fmt.Sprintf(`SELECT offset, event FROM %s
+		WHERE partition = {partition:String} AND offset IN {offsets:Array(UInt64)} ORDER BY offset LIMIT 1 BY offset`, tables["feed_events"]),
+		projections.Arg{Name: "partition", Value: p.String()}, projections.Arg{Name: "offsets", Value: offsets})
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	n := 0
+	for ; rows.Next(); n++ {
+		var offset uint64
+		var record string
+		if err := rows.Scan(&offset, &record); err != nil {
+			return err
+		}
+		e, err := decode(events.Position{Partition: p, Offset: int64(offset)}, []byte(record))
+		if err != nil {
+			return err
+		}
+		if err := each(e); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	if n != len(offsets) {
+		return fmt.Errorf("feed: %d events of %d are there, between %s-%d and %d", n, len(offsets), p, offsets[0], offsets[len(offsets)-1])
+	}
+	return nil
 }

@@ -1,5 +1,5 @@
-// Package feed is the read model that clients resume from: a row a pushed event,
-// by audience.
+// Package feed is the read model that clients resume from: which events
+// were pushed to whom.
 package feed
 
 import (
@@ -31,16 +31,22 @@ func (Projection) Name() string { return Name }
 
 func (Projection) Version() int { return 1 }
 
+// Tables: the event stands once, however many audiences it has.
 func (Projection) Tables() []projections.Table {
-	return []projections.Table{{
-		Name: "feed",
-		Fields: []projections.Field{
-			{Name: "audience", Type: "String"},
-			{Name: "event", Type: "String"}, // the record, as append writes it
+	return []projections.Table{
+		{
+			Name:        "feed",
+			Fields:      []projections.Field{{Name: "audience", Type: "String"}},
+			Key:         []string{"audience", "partition", "offset"},
+			Granularity: 512,
 		},
-		Key:         []string{"audience", "partition", "offset"},
-		Granularity: 512,
-	}}
+		{
+			Name:        "feed_events",
+			Fields:      []projections.Field{{Name: "event", Type: "String"}}, // as encode writes it
+			Key:         []string{"partition", "offset"},
+			Granularity: 256,
+		},
+	}
 }
 
 func (f Projection) Apply(e events.Recorded, book *ledger.Book, rows *projections.Rows) {
@@ -55,8 +61,8 @@ func (f Projection) Apply(e events.Recorded, book *ledger.Book, rows *projection
 	if err != nil {
 		panic(fmt.Sprintf("feed: %v", err)) // what was decoded can be encoded
 	}
-	event := string(b)
+	rows.Row("feed_events").Text(string(b))
 	for _, a := range audiences {
-		rows.Row("feed").Text(string(a)).Text(event)
+		rows.Row("feed").Text(string(a))
 	}
 }

@@ -3,10 +3,15 @@ package feed
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 	"strconv"
 
 	"lishi/events"
 )
+
+// constant are headers that say the same in every record, or what the key says.
+// No reader of the feed needs them.
+var constant = map[string]bool{"content-type": true, "ce_specversion": true, "ce_source": true, "ce_subject": true}
 
 // encode writes an event as the record that it is in the log: key, headers and
 // value, each behind its length.
@@ -15,6 +20,7 @@ func encode(e events.Recorded) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.Headers = slices.DeleteFunc(r.Headers, func(h events.Header) bool { return constant[h.Key] })
 	r.Headers = append(r.Headers, events.Header{
 		Key: events.HeaderRecordedTime, Value: strconv.AppendInt(nil, e.At.UnixMilli(), 10),
 	})
