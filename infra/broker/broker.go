@@ -172,39 +172,23 @@ func (b *Broker) Credentials() (username, password string) { return user, b.pass
 // other than the context's means that they may or may not survive, and that the
 // partition takes no more records until it is opened again.
 func (b *Broker) Sync(ctx context.Context, topic string, partition int32, end int64) error {
-	p, err := b.sync.partition(topic, partition)
-	if err != nil {
-		return err
-	}
-	return b.sync.wait(ctx, p, end)
+	return b.sync.wait(ctx, b.sync.partition(topic, partition), end)
 }
 
 // Synced is the durable end: every record before it is on disk.
-func (b *Broker) Synced(topic string, partition int32) (int64, error) {
-	p, err := b.sync.partition(topic, partition)
-	if err != nil {
-		return 0, err
-	}
-	return p.synced.Load(), nil
+func (b *Broker) Synced(topic string, partition int32) int64 {
+	return b.sync.partition(topic, partition).synced.Load()
 }
 
 // Written is the offset after the last record in the partition's files, durable
 // or not. It tells whether a produce request that failed left anything behind.
 func (b *Broker) Written(topic string, partition int32) (int64, error) {
-	p, err := b.sync.partition(topic, partition)
-	if err != nil {
-		return 0, err
-	}
-	return p.written(b.sync.fsync)
+	return b.sync.partition(topic, partition).written(b.sync)
 }
 
 // Writable tells why a partition takes no more records; nil if it does.
 func (b *Broker) Writable(topic string, partition int32) error {
-	p, err := b.sync.partition(topic, partition)
-	if err != nil {
-		return err
-	}
-	if failed := p.failed.Load(); failed != nil {
+	if failed := b.sync.partition(topic, partition).failed.Load(); failed != nil {
 		return *failed
 	}
 	return nil

@@ -279,7 +279,7 @@ func TestDerivedFilesAreMadeAnew(t *testing.T) {
 		}
 		b.Close()
 		b = open(t, dir)
-		if synced, _ := b.Synced(topic, 0); synced != end {
+		if synced := b.Synced(topic, 0); synced != end {
 			t.Fatal(synced)
 		}
 		b.Close()

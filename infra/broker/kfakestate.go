@@ -108,10 +108,25 @@ func (d directory) checkState() ([]string, error) {
 	if _, err := os.Stat(filepath.Join(d.kafka(), "meta.json")); err != nil {
 		return nil, fmt.Errorf("log directory is not whole: %w", err)
 	}
-	path := filepath.Join(d.kafka(), "topics.json")
-	raw, err := os.ReadFile(path)
+	known, err := d.knownPartitions()
 	if err != nil {
 		return nil, fmt.Errorf("log directory is not whole: %w", err)
+	}
+	for name := range names {
+		if !known[name] {
+			return nil, fmt.Errorf("log directory is not whole: %s does not name partition %s, which has records", d.topics(), name)
+		}
+	}
+	return slices.Sorted(maps.Keys(names)), nil
+}
+
+func (d directory) topics() string { return filepath.Join(d.kafka(), "topics.json") }
+
+// knownPartitions are those that kfake will look for at its next start.
+func (d directory) knownPartitions() (map[string]bool, error) {
+	raw, err := os.ReadFile(d.topics())
+	if err != nil {
+		return nil, err
 	}
 	var state struct {
 		Topics []struct {
@@ -120,7 +135,7 @@ func (d directory) checkState() ([]string, error) {
 		} `json:"topics"`
 	}
 	if err := json.Unmarshal(raw, &state); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", d.topics(), err)
 	}
 	known := map[string]bool{}
 	for _, t := range state.Topics {
@@ -128,10 +143,5 @@ func (d directory) checkState() ([]string, error) {
 			known[partitionName(t.Name, n)] = true
 		}
 	}
-	for name := range names {
-		if !known[name] {
-			return nil, fmt.Errorf("log directory is not whole: %s does not name partition %s, which has records", path, name)
-		}
-	}
-	return slices.Sorted(maps.Keys(names)), nil
+	return known, nil
 }

@@ -43,7 +43,7 @@ type syncedPartition struct {
 	dir    string
 	synced atomic.Int64
 	failed atomic.Pointer[error]
-	ends   *endFile
+	ends   atomic.Pointer[endFile] // nil before the first sync
 
 	gather  sync.Mutex // guards waiting and syncing
 	waiting []waiter
@@ -63,7 +63,8 @@ func newSyncer(d directory, fsync func(*os.File) error) *syncer {
 // add registers a partition that was found on disk and verified, and makes
 // durable what a crash may have left in the kernel's memory only.
 func (s *syncer) add(name string, p *partition, ends *endFile, recorded int64) error {
-	sp := &syncedPartition{name: name, dir: p.dir, ends: ends}
+	sp := &syncedPartition{name: name, dir: p.dir}
+	sp.ends.Store(ends)
 	s.mu.Lock()
 	s.parts[name] = sp
 	s.mu.Unlock()
@@ -84,7 +85,7 @@ func (s *syncer) add(name string, p *partition, ends *endFile, recorded int64) e
 		}
 	}
 	if sp.file != nil {
-		if err := sp.syncNames(); err != nil {
+		if err := sp.syncNames(s.dir); err != nil {
 			return err
 		}
 	}
@@ -96,26 +97,16 @@ func (s *syncer) add(name string, p *partition, ends *endFile, recorded int64) e
 	return nil
 }
 
-func (s *syncer) partition(topic string, number int32) (*syncedPartition, error) {
+func (s *syncer) partition(topic string, number int32) *syncedPartition {
 	name := partitionName(topic, number)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p := s.parts[name]; p != nil {
-		return p, nil
+	p := s.parts[name]
+	if p == nil {
+		p = &syncedPartition{name: name, dir: filepath.Join(s.dir.kafka(), "partitions", name)}
+		s.parts[name] = p
 	}
-	ends, end, err := openEndFile(filepath.Join(s.dir.ends(), name))
-	if err == nil {
-		err = syncDirectory(s.dir.ends())
-	}
-	if err == nil && end != 0 {
-		err = fmt.Errorf("partition %s was not there at start but %d records are recorded", name, end)
-	}
-	if err != nil {
-		return nil, err
-	}
-	p := &syncedPartition{name: name, dir: filepath.Join(s.dir.kafka(), "partitions", name), ends: ends}
-	s.parts[name] = p
-	return p, nil
+	return p
 }
 
 // wait returns when everything up to end is durable.
@@ -149,14 +140,14 @@ func (s *syncer) gather(p *syncedPartition, w waiter) error {
 			return ErrClosed
 		}
 		p.syncing = true
-		s.busy.Go(func() { p.syncGathered(s.fsync) })
+		s.busy.Go(func() { p.syncGathered(s) })
 	}
 	p.waiting = append(p.waiting, w)
 	return nil
 }
 
 // syncGathered syncs as long as somebody waits.
-func (p *syncedPartition) syncGathered(fsync func(*os.File) error) {
+func (p *syncedPartition) syncGathered(s *syncer) {
 	for {
 		p.gather.Lock()
 		ws := p.waiting
@@ -172,7 +163,7 @@ func (p *syncedPartition) syncGathered(fsync func(*os.File) error) {
 		}
 		var err error
 		if p.synced.Load() < want {
-			err = p.sync(want, fsync)
+			err = p.sync(want, s)
 		}
 		for _, w := range ws {
 			if p.synced.Load() >= w.end {
@@ -185,27 +176,43 @@ func (p *syncedPartition) syncGathered(fsync func(*os.File) error) {
 }
 
 // sync makes everything that is whole in the segments durable, at least up to want.
-func (p *syncedPartition) sync(want int64, fsync func(*os.File) error) error {
+func (p *syncedPartition) sync(want int64, s *syncer) error {
 	if failed := p.failed.Load(); failed != nil {
 		return *failed
 	}
 	p.mu.Lock()
-	end, err := p.readBack(want, fsync)
+	end, err := p.readBack(want, s)
 	file := p.file
 	p.mu.Unlock()
 	if err == nil && end < want {
 		err = fmt.Errorf("the broker answered up to offset %d but its files hold %d", want, end)
 	}
 	if err == nil && end > p.synced.Load() {
-		if err = fsync(file); err == nil {
+		if err = s.fsync(file); err == nil {
 			p.synced.Store(end)
-			err = p.ends.write(end)
+			err = p.record(end, s.dir)
 		}
 	}
 	if err != nil {
 		return p.fail(err)
 	}
 	return nil
+}
+
+// record remembers the durable end.
+func (p *syncedPartition) record(end int64, d directory) error {
+	ends := p.ends.Load()
+	if ends == nil {
+		var err error
+		if ends, _, err = openEndFile(filepath.Join(d.ends(), p.name)); err != nil {
+			return err
+		}
+		p.ends.Store(ends)
+		if err := syncDirectory(d.ends()); err != nil {
+			return err
+		}
+	}
+	return ends.write(end)
 }
 
 // fail closes the partition for writing until the next start, which verifies it.
@@ -217,7 +224,7 @@ func (p *syncedPartition) fail(err error) error {
 
 // readBack reads and checks the batches that were written since it was last
 // called, over the ends of segments if want is not reached before.
-func (p *syncedPartition) readBack(want int64, fsync func(*os.File) error) (int64, error) {
+func (p *syncedPartition) readBack(want int64, s *syncer) (int64, error) {
 	for {
 		if p.file != nil {
 			if err := p.readSegment(); err != nil {
@@ -238,25 +245,32 @@ func (p *syncedPartition) readBack(want int64, fsync func(*os.File) error) (int6
 			return p.end, err
 		}
 		if p.file != nil {
-			if err := fsync(p.file); err != nil {
+			if err := s.fsync(p.file); err != nil {
 				return p.end, err
 			}
 			p.file.Close()
 		}
 		p.file, p.pos = next, 0
-		if err := p.syncNames(); err != nil {
+		if err := p.syncNames(s.dir); err != nil {
 			return p.end, err
 		}
 	}
 }
 
 // syncNames makes a new segment's name durable, and for a new partition the
-// names above it, down from the directory that holds topics.json.
-func (p *syncedPartition) syncNames() error {
+// names above it, down from the directory that holds topics.json. That must name
+// the partition: kfake would forget it, and only warns if it can't write there.
+func (p *syncedPartition) syncNames(d directory) error {
 	dirs := []string{p.dir}
 	if p.end == 0 {
-		partitions := filepath.Dir(p.dir)
-		dirs = append(dirs, partitions, filepath.Dir(partitions))
+		known, err := d.knownPartitions()
+		if err != nil {
+			return err
+		}
+		if !known[p.name] {
+			return fmt.Errorf("the broker did not write down partition %s", p.name)
+		}
+		dirs = append(dirs, filepath.Dir(p.dir), d.kafka())
 	}
 	for _, dir := range dirs {
 		if err := syncDirectory(dir); err != nil {
@@ -300,10 +314,14 @@ func (p *syncedPartition) readSegment() error {
 }
 
 // written is the offset after the last whole batch in the files, durable or not.
-func (p *syncedPartition) written(fsync func(*os.File) error) (int64, error) {
+func (p *syncedPartition) written(s *syncer) (int64, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.readBack(p.end+1, fsync)
+	end, err := p.readBack(p.end+1, s)
+	if err != nil {
+		return 0, p.fail(err)
+	}
+	return end, nil
 }
 
 func (s *syncer) syncEnds() (err error) {
@@ -314,7 +332,9 @@ func (s *syncer) syncEnds() (err error) {
 	}
 	s.mu.Unlock()
 	for _, p := range parts {
-		err = errors.Join(err, p.ends.sync())
+		if ends := p.ends.Load(); ends != nil {
+			err = errors.Join(err, ends.sync())
+		}
 	}
 	return err
 }
@@ -328,7 +348,9 @@ func (s *syncer) close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range s.parts {
-		p.ends.f.Close()
+		if ends := p.ends.Load(); ends != nil {
+			ends.f.Close()
+		}
 		if p.file != nil {
 			p.file.Close()
 		}

@@ -51,7 +51,7 @@ func TestFailedSyncClosesThePartition(t *testing.T) {
 	if err := b.Writable(topic, 0); !errors.Is(err, syscall.EIO) || !strings.Contains(err.Error(), "restart") {
 		t.Fatal(err)
 	}
-	if synced, _ := b.Synced(topic, 0); synced != 1 {
+	if synced := b.Synced(topic, 0); synced != 1 {
 		t.Error("synced", synced)
 	}
 	mustProduce(t, b, c, 1, "the other partition goes on")
@@ -61,7 +61,7 @@ func TestFailedSyncClosesThePartition(t *testing.T) {
 	if err := b.Writable(topic, 0); err != nil {
 		t.Error(err)
 	}
-	if synced, _ := b.Synced(topic, 0); synced != 2 {
+	if synced := b.Synced(topic, 0); synced != 2 {
 		t.Error("synced", synced, "after the restart")
 	}
 }
@@ -91,12 +91,12 @@ func TestSyncsAreShared(t *testing.T) {
 			if err := b.Sync(t.Context(), topic, 0, end); err != nil {
 				t.Error(err)
 			}
-			if synced, _ := b.Synced(topic, 0); synced < end {
+			if synced := b.Synced(topic, 0); synced < end {
 				t.Errorf("synced %d, want %d", synced, end)
 			}
 		})
 	}
-	p, _ := b.sync.partition(topic, 0)
+	p := b.sync.partition(topic, 0)
 	await(t, func() bool {
 		p.gather.Lock()
 		defer p.gather.Unlock()
@@ -129,7 +129,7 @@ func TestSyncEndsWithItsContext(t *testing.T) {
 	if err := b.Sync(ctx, topic, 0, end); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatal(err)
 	}
-	if synced, _ := b.Synced(topic, 0); synced != 0 {
+	if synced := b.Synced(topic, 0); synced != 0 {
 		t.Error("synced", synced)
 	}
 }
@@ -160,7 +160,7 @@ func TestWritten(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if synced, _ := b.Synced(topic, 0); synced != 0 {
+	if synced := b.Synced(topic, 0); synced != 0 {
 		t.Error("synced", synced)
 	}
 }
@@ -171,5 +171,34 @@ func await(t *testing.T, condition func() bool) {
 		if time.Now().After(deadline) {
 			t.Fatal("it did not come about")
 		}
+	}
+}
+
+// Asking about partitions that are not there leaves nothing behind that would
+// stop the next start.
+func TestAskingLeavesNoTrace(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, dir)
+	if n, err := b.Written("nothing", 3); n != 0 || err != nil || b.Synced("nothing", 3) != 0 || b.Writable("nothing", 3) != nil {
+		t.Error(n, err)
+	}
+	b.Close()
+	open(t, dir)
+}
+
+// A topic that kfake could not write down would be gone at the next start, so
+// nothing in it is acknowledged.
+func TestUnwrittenTopicIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, dir)
+	c := client(t, b)
+	createTopic(t, c, 1)
+	edit(t, filepath.Join(dir, "kafka", "topics.json"), func([]byte) []byte { return []byte(`{"version":1}`) })
+	end, err := produce(t.Context(), c, 0, "one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Sync(t.Context(), topic, 0, end); err == nil || !strings.Contains(err.Error(), "did not write down") {
+		t.Error(err)
 	}
 }

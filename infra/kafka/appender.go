@@ -308,12 +308,8 @@ func (a *appender) nothingWritten(tp topicPartition, err error) bool {
 	if !errors.As(err, &code) {
 		return false // no answer: it may still be on its way
 	}
-	synced, err := a.embedded.Synced(tp.topic, tp.partition)
-	if err != nil {
-		return false
-	}
 	written, err := a.embedded.Written(tp.topic, tp.partition)
-	return err == nil && written == synced
+	return err == nil && written == a.embedded.Synced(tp.topic, tp.partition)
 }
 
 func backoff(attempt int) time.Duration {

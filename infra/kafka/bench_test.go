@@ -7,7 +7,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
+
+	kafkago "github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/sasl/plain"
 
 	"lishi/events"
 	"lishi/infra/kafka"
@@ -72,35 +74,17 @@ func BenchmarkAppendAsync(b *testing.B) {
 	}
 }
 
+// fill appends n messages, a thousand in a call.
 func fill(b *testing.B, l *kafka.Log, n int) {
-	var wg sync.WaitGroup
-	wg.Add(n)
-	for i := range n {
-		for {
-			refused := make(chan bool, 1)
-			l.AppendAsync(logtest.Message(events.GroupStream(fmt.Sprint(i%1000)), i), func(_ events.Position, err error) {
-				if errors.Is(err, events.ErrUnavailable) {
-					refused <- true
-					return
-				}
-				if err != nil {
-					b.Error(err)
-				}
-				wg.Done()
-			})
-			if i%10000 != 0 {
-				break
-			}
-			select {
-			case <-refused:
-				time.Sleep(time.Millisecond)
-				continue
-			case <-time.After(10 * time.Millisecond):
-			}
-			break
+	for i := 0; i < n; {
+		var es []events.Event
+		for ; len(es) < 1000 && i < n; i++ {
+			es = append(es, logtest.Message(events.GroupStream(fmt.Sprint(i%1000)), i))
+		}
+		if _, err := l.Append(b.Context(), es...); err != nil {
+			b.Fatal(err)
 		}
 	}
-	wg.Wait()
 }
 
 // BenchmarkRead: fetch and decode, from the beginning.
@@ -134,4 +118,53 @@ func BenchmarkRead(b *testing.B) {
 	}
 	b.ReportMetric(float64(read)/b.Elapsed().Seconds(), "events/s")
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(read), "ns/event")
+}
+
+// BenchmarkFetch: what reading costs before any event is decoded, by this
+// package and by the client's own decoding of the same answer.
+func BenchmarkFetch(b *testing.B) {
+	br := openBroker(b, b.TempDir())
+	l := openLog(b, kafka.Options{Embedded: br, Layout: events.Layout{Conversations: 1, Users: 1}})
+	const n = 5000
+	fill(b, l, n)
+	b.Run("events", func(b *testing.B) {
+		b.ReportAllocs()
+		for range b.N {
+			enough := errors.New("enough")
+			read := 0
+			err := l.Read(b.Context(), events.Cursor{{Topic: events.Conversations}: 0}, func(_ events.Partition, rs []events.Recorded) error {
+				if read += len(rs); read == n {
+					return enough
+				}
+				return nil
+			})
+			if !errors.Is(err, enough) {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n*b.N), "ns/event")
+	})
+	b.Run("client", func(b *testing.B) {
+		user, password := br.Credentials()
+		c := &kafkago.Client{Addr: kafkago.TCP(br.Addr()), Transport: &kafkago.Transport{SASL: plain.Mechanism{Username: user, Password: password}}}
+		b.ReportAllocs()
+		for range b.N {
+			for next := int64(1); next <= n; {
+				res, err := c.Fetch(b.Context(), &kafkago.FetchRequest{Topic: "lishi.conversations", Offset: next, MinBytes: 1, MaxBytes: 4 << 20})
+				if err != nil || res.Error != nil {
+					b.Fatal(err, res.Error)
+				}
+				for {
+					r, err := res.Records.ReadRecord()
+					if err != nil {
+						break
+					}
+					kafkago.ReadAll(r.Key)
+					kafkago.ReadAll(r.Value)
+					next = r.Offset + 1
+				}
+			}
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n*b.N), "ns/event")
+	})
 }

@@ -36,11 +36,15 @@ func newConnection(o Options) *connection {
 		c.sasl = plain.Mechanism{Username: user, Password: password}
 	}
 	c.addr = kafka.TCP(c.brokers...)
+	metadataTTL := 500 * time.Millisecond
+	if o.Embedded != nil { // nothing changes there
+		metadataTTL = 5 * time.Second
+	}
 	c.transport = &kafka.Transport{
 		ClientID:    clientID,
 		DialTimeout: c.timeout,
 		// A leader that died is found out within this; the client asks in vain until then.
-		MetadataTTL: 500 * time.Millisecond,
+		MetadataTTL: metadataTTL,
 		SASL:        c.sasl,
 		TLS:         c.tls,
 	}

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -94,12 +95,12 @@ func TestFailedSync(t *testing.T) {
 // there is room again it goes on.
 func TestFullDisk(t *testing.T) {
 	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=2m,mode=0700"); err != nil {
+	if err := mountMemory(dir, "size=2m"); err != nil {
 		t.Logf("no file system of its own (%v): a limit on file sizes instead", err)
 		smallFiles(t, dir)
 		return
 	}
-	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
+	t.Cleanup(func() { unmount(dir) })
 	b := openBroker(t, dir)
 	l := openLog(t, kafka.Options{Embedded: b})
 	acked := appendUntilRefused(t, l, 0)
@@ -107,7 +108,7 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("refused at %d, then at %d", acked, again)
 	}
 	checkStream(t, l, acked)
-	if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_REMOUNT, "size=8m"); err != nil {
+	if err := remountMemory(dir, "size=8m", false); err != nil {
 		t.Fatal(err)
 	}
 	for range 20 {
@@ -192,7 +193,7 @@ func appendWithSmallFiles(dir string) {
 	if err != nil {
 		panic(err)
 	}
-	ignoreFileSizeSignal()
+	signal.Ignore(syscall.SIGXFSZ) // so that writes beyond the limit fail rather than end the process
 	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 100_000, Max: 100_000}); err != nil {
 		panic(err)
 	}
@@ -212,7 +213,7 @@ func appendWithSmallFiles(dir string) {
 
 func TestReadOnlyDisk(t *testing.T) {
 	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=4m,mode=0700"); err != nil {
+	if err := mountMemory(dir, "size=4m"); err != nil {
 		b := openBroker(t, dir)
 		openLog(t, kafka.Options{Embedded: b}).Close()
 		b.Close()
@@ -227,7 +228,7 @@ func TestReadOnlyDisk(t *testing.T) {
 		}
 		return
 	}
-	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
+	t.Cleanup(func() { unmount(dir) })
 	b := openBroker(t, dir)
 	l := openLog(t, kafka.Options{Embedded: b})
 	if _, err := l.Append(t.Context(), logtest.Message(stream, 0)); err != nil {
@@ -235,13 +236,13 @@ func TestReadOnlyDisk(t *testing.T) {
 	}
 	l.Close()
 	b.Close()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
+	if err := remountMemory(dir, "", true); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := broker.Open(t.Context(), broker.Options{Dir: dir, Logger: quiet()}); !errors.Is(err, syscall.EROFS) || !strings.Contains(err.Error(), dir) {
 		t.Error(err)
 	}
-	if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_REMOUNT, ""); err != nil {
+	if err := remountMemory(dir, "", false); err != nil {
 		t.Fatal(err)
 	}
 	checkStream(t, openLog(t, kafka.Options{Embedded: openBroker(t, dir)}), 1)

@@ -14,7 +14,7 @@ import (
 
 // fetchRequest is a Fetch whose answer is left as the broker wrote it: the
 // client's own decoding costs more than everything else on the way of a read
-// (see BenchmarkRead). Routing, connections and deadlines stay the client's.
+// (see BenchmarkFetch). Routing, connections and deadlines stay the client's.
 //
 // It speaks version 4, the lowest of Kafka 4 and the first with batches of magic
 // 2: https://kafka.apache.org/protocol#The_Messages_Fetch.

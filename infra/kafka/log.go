@@ -23,7 +23,7 @@ type Embedded interface {
 	Addr() string
 	Credentials() (username, password string)
 	Sync(ctx context.Context, topic string, partition int32, end int64) error
-	Synced(topic string, partition int32) (int64, error)
+	Synced(topic string, partition int32) int64
 	Written(topic string, partition int32) (int64, error)
 	Writable(topic string, partition int32) error
 }

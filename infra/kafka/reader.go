@@ -189,8 +189,8 @@ func (l *Log) At(ctx context.Context, p events.Position) (events.Recorded, error
 		return events.Recorded{}, fmt.Errorf("%s: %w", p, ErrNotThere)
 	}
 	if l.embedded != nil { // don't wait for what isn't there, nor show what isn't durable
-		if synced, err := l.embedded.Synced(l.topic(p.Topic), p.Number); err != nil || p.Offset >= synced {
-			return events.Recorded{}, errors.Join(err, fmt.Errorf("%s: %w", p, ErrNotThere))
+		if p.Offset >= l.embedded.Synced(l.topic(p.Topic), p.Number) {
+			return events.Recorded{}, fmt.Errorf("%s: %w", p, ErrNotThere)
 		}
 	}
 	rs, err := l.readOnce(ctx, p.Partition, p.Offset, 1, time.Millisecond)
