@@ -70,7 +70,7 @@ export async function parting(stage) {
     await xifeng.page.getByRole('dialog').getByRole('button', { name: '移出' }).click()
     await xiangyun.page.getByText('你被移出了「海棠诗社」').waitFor()
     await xiangyun.page.getByText('你不在这个群里').waitFor()
-    await details.getByText('枕霞旧友').waitFor({ state: 'detached' })
+    await details.getByRole('button', { name: '枕霞旧友', exact: true }).waitFor({ state: 'detached' })
     await stage.close('xifeng')
   })
 
