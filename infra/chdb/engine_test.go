@@ -292,10 +292,10 @@ func TestManyAtOnce(t *testing.T) {
 	s := database(t)
 	run(t, s, "CREATE TABLE n (a UInt64) ENGINE = MergeTree ORDER BY a")
 	var all sync.WaitGroup
-	for g := range 32 {
+	for g := range 24 {
 		all.Go(func() {
-			for i := range 10 {
-				row := native(t, fmt.Sprintf("SELECT %d::UInt64 AS a", g*10+i))
+			for i := range 5 {
+				row := native(t, fmt.Sprintf("SELECT %d::UInt64 AS a", g*5+i))
 				if err := engine.Insert(t.Context(), s, "INSERT INTO n (a)", "Native", nil, bytes.NewReader(row)); err != nil {
 					t.Error(err)
 				}
@@ -306,7 +306,7 @@ func TestManyAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if got := run(t, s, "SELECT count(), uniqExact(a) FROM n"); got != "320\t320" {
+	if got := run(t, s, "SELECT count(), uniqExact(a) FROM n"); got != "120\t120" {
 		t.Error(got)
 	}
 }
