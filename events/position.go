@@ -190,11 +190,12 @@ func (l Layout) Count(t Topic) int32 {
 // Partition is where a stream lives: murmur2 of its key, as Kafka's Java client
 // chooses (org.apache.kafka.common.utils.Utils.murmur2).
 func (l Layout) Partition(s Stream) Partition {
+	var room [2*64 + 4]byte
 	t := s.Topic()
-	return Partition{t, int32(murmur2(s.Key())&0x7fffffff) % l.Count(t)}
+	return Partition{t, int32(murmur2(s.appendKey(room[:0]))&0x7fffffff) % l.Count(t)}
 }
 
-func murmur2(key string) uint32 {
+func murmur2(key []byte) uint32 {
 	const m, r = 0x5bd1e995, 24
 	n := len(key)
 	h := uint32(0x9747b28c) ^ uint32(n)

@@ -113,7 +113,7 @@ func TestMurmur2IsKafkas(t *testing.T) {
 		"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8": -58897971, "abc": 479470107,
 		"\x0c\x2a\x38\x18\x6d\x6f": 274204207, "": 275646681,
 	} {
-		if got := int32(murmur2(key)); got != want {
+		if got := int32(murmur2([]byte(key))); got != want {
 			t.Errorf("murmur2(%q) = %d, want %d", key, got, want)
 		}
 	}

@@ -98,30 +98,39 @@ func (s Stream) Other(user string) string {
 	return ""
 }
 
-var escaper = strings.NewReplacer("%", "%25", "|", "%7C")
 var unescaper = strings.NewReplacer("%25", "%", "%7C", "|")
 
 // Key is the Kafka key: "p|a|b", "g|id", "u|id" or "l", with '|' and '%' in ids
 // percent-escaped.
 func (s Stream) Key() string {
-	switch s.Kind {
-	case Pair:
-		return "p|" + escape(s.ID) + "|" + escape(s.Peer)
-	case Group:
-		return "g|" + escape(s.ID)
-	case User:
-		return "u|" + escape(s.ID)
-	case System:
-		return "l"
-	}
-	return string(rune(s.Kind)) + "|" + escape(s.ID)
+	var room [2*64 + 4]byte
+	return string(s.appendKey(room[:0]))
 }
 
-func escape(id string) string {
-	if strings.ContainsAny(id, "%|") {
-		return escaper.Replace(id)
+// appendKey is Key without making a string.
+func (s Stream) appendKey(b []byte) []byte {
+	if s.Kind == System {
+		return append(b, 'l')
 	}
-	return id
+	b = appendEscaped(append(b, byte(s.Kind), '|'), s.ID)
+	if s.Kind == Pair {
+		b = appendEscaped(append(b, '|'), s.Peer)
+	}
+	return b
+}
+
+func appendEscaped(b []byte, id string) []byte {
+	for i := range len(id) {
+		switch c := id[i]; c {
+		case '%':
+			b = append(b, "%25"...)
+		case '|':
+			b = append(b, "%7C"...)
+		default:
+			b = append(b, c)
+		}
+	}
+	return b
 }
 
 func (s Stream) String() string { return s.Key() }
