@@ -244,6 +244,7 @@ func TestOverload(t *testing.T) {
 		for _, a := range answers {
 			wantReason(t, <-a, "")
 		}
+		synctest.Wait() // they are counted out after their answers
 		one.must("a", "3", hi("b"))
 	})
 }

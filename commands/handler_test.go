@@ -105,6 +105,7 @@ func TestOneUniqueNoTwoContents(t *testing.T) {
 	withNodes(t, Options{}, func(t *testing.T, log *faultyLog, one, two *node) {
 		one.befriend("a", "b")
 		log.always(fine)
+		synctest.Wait() // the stream's queue is over: the first is appended by submit itself
 		first := one.submit("a", "1", hi("b"))
 		other := SendMessage{ReceiveUserID: "b", Content: "ho"}
 		wantReason(t, one.do("a", "1", other), Conflict)
