@@ -211,16 +211,3 @@ func (c *client) closeCode() websocket.StatusCode {
 	}
 	return 0
 }
-
-// discard reads whatever comes, to nobody.
-func (c *client) discard() {
-	go func() {
-		for {
-			select {
-			case <-c.frames:
-			case <-c.done:
-				return
-			}
-		}
-	}()
-}

@@ -15,9 +15,6 @@ import (
 	"lishi/events"
 )
 
-// maxBody is the most bytes of a request over HTTP, as of a message on a socket.
-const maxBody = 64 << 10
-
 // HTTP is the same urls as HTTP endpoints: POST /chat/sendMessage with the params
 // as a JSON object or a form gives the same result object, with the status that
 // obj.reason chooses. "Authorization: Bearer" may stand for token.
@@ -43,7 +40,7 @@ func (s *Server) serveURL(w http.ResponseWriter, req *http.Request) {
 		answer(&reply{url: q.url, refusal: refuse(commands.BadRequest, "only POST is allowed here")}, http.StatusMethodNotAllowed)
 		return
 	}
-	if bad := q.readBody(w, req); bad != nil {
+	if bad := q.readBody(w, req, s.o.Wire.MessageLimit); bad != nil {
 		q.url = nil
 		r := &reply{refusal: bad}
 		status := r.status()
@@ -71,6 +68,10 @@ func (s *Server) serveURL(w http.ResponseWriter, req *http.Request) {
 	}
 	d, bad := q.decode(s.o.Limits)
 	if bad != nil {
+		fail(bad, 0)
+		return
+	}
+	if bad := s.ready(); bad != nil {
 		fail(bad, 0)
 		return
 	}
@@ -135,13 +136,14 @@ func (s *Server) admitHTTP(q *request, now time.Time) (p *person, claims Claims,
 	return p, claims, nil, 0
 }
 
-// readBody takes the params of a JSON object or a form.
-func (q *request) readBody(w http.ResponseWriter, req *http.Request) *commands.Refusal {
-	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxBody))
+// readBody takes the params of a JSON object or a form, of at most as many bytes
+// as a message on a socket.
+func (q *request) readBody(w http.ResponseWriter, req *http.Request, limit int) *commands.Refusal {
+	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, int64(limit)))
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
-		return refuse(commands.TooLong, "the body has more than "+strconv.Itoa(maxBody)+" bytes")
+		return refuse(commands.TooLong, "the body has more than "+strconv.Itoa(limit)+" bytes")
 	case err != nil:
 		return refuse(commands.BadRequest, "the body could not be read")
 	case !utf8.Valid(body):

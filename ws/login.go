@@ -210,7 +210,7 @@ func (c *session) expire() {
 // sendLogin is push 8 of a success.
 func (c *session) sendLogin(uniqueNo string, cursor events.Cursor) {
 	c.flushBefore(cursor)
-	c.push8(text("code", "200"), text("msg", c.request.url.Success), optional("uniqueNo", uniqueNo),
+	c.push8(text("code", "200"), text("msg", msgLoggedIn), optional("uniqueNo", uniqueNo),
 		text("userId", c.bound.id), text("cursor", cursor.String()))
 }
 

@@ -20,9 +20,6 @@ var errRows = refuse(commands.Unavailable, "the read model gave rows that can't 
 // ask runs a query for a user, who sees at least what this node has shown them.
 func (s *Server) ask(ctx context.Context, url *URL, d decoded, p *person) reply {
 	r := reply{url: url, uniqueNo: d.uniqueNo, query: true}
-	if r.refusal = s.ready(); r.refusal != nil {
-		return r
-	}
 	seen := p.cursor(s.partitions)
 	for part, offset := range d.seen {
 		seen.Advance(events.Position{Partition: part, Offset: offset})

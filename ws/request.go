@@ -2,6 +2,7 @@ package ws
 
 import (
 	"strings"
+	"sync"
 
 	"lishi/commands"
 	"lishi/events"
@@ -9,8 +10,7 @@ import (
 )
 
 // request is one frame, or one HTTP request, on its way through the checks:
-// frame, JSON, url, token, rate, params, state. It is used again for the next
-// frame of its connection.
+// frame, JSON, url, token, rate, params, state.
 type request struct {
 	url      *URL
 	params   params
@@ -108,16 +108,21 @@ func (q *request) id(limit int) (string, *commands.Refusal) {
 	return q.uniqueNo, checkID("uniqueNo", q.uniqueNo, limit)
 }
 
-// maxKept is how many params a connection keeps room for between requests.
+// requests are used again: a connection that is silent holds none.
+var requests = sync.Pool{New: func() any { return new(request) }}
+
+// maxKept is how many params a request keeps room for.
 const maxKept = 32
 
-// done lets go of the frame's bytes, which are not the request's to keep.
+// done lets go of the frame's bytes, which are not the request's to keep, and
+// gives the request back.
 func (q *request) done() {
 	if cap(q.params) > maxKept {
 		q.params = nil
 	}
 	clear(q.params)
-	q.params = q.params[:0]
+	*q = request{params: q.params[:0]}
+	requests.Put(q)
 }
 
 // decode checks the params against the url's plan.

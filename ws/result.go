@@ -31,6 +31,7 @@ const (
 	msgMalformed  = "请求格式错误"
 	msgUnknownURL = "请求地址不存在"
 	msgPong       = "pong"
+	msgLoggedIn   = "登录成功"
 )
 
 // code is the number on the wire: a failure's is 400, and outside the seed's

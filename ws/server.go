@@ -87,6 +87,9 @@ func (o Options) withDefaults() Options {
 	if o.Wire.QueueLimit == 0 {
 		o.Wire.QueueLimit = 1 << 20
 	}
+	if o.Wire.MessageLimit == 0 {
+		o.Wire.MessageLimit = 64 << 10
+	}
 	if o.Burst == 0 {
 		o.Burst = 4 * o.Rate
 	}

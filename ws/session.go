@@ -31,7 +31,6 @@ type session struct {
 	cancel context.CancelFunc
 
 	// The reader's own.
-	request    request
 	token      string // the last one that was verified, and what it said
 	claims     Claims
 	registered commands.Actor
@@ -105,7 +104,7 @@ func (c *session) Closing(r wire.CloseReason) {
 // Text implements wire.Handler: one request.
 func (c *session) Text(message []byte) error {
 	started := c.server.o.Now()
-	q := &c.request
+	q := requests.Get().(*request)
 	defer q.done()
 	if bad := q.read(message, c.server.urls); bad != nil {
 		c.refuse(q, bad, started)
@@ -218,6 +217,9 @@ func (c *session) start(q *request, started time.Time) *commands.Refusal {
 		return bad
 	}
 	c.valid.Store(true)
+	if bad := c.server.ready(); bad != nil {
+		return bad
+	}
 	if !c.server.begin() {
 		return errGoing
 	}

@@ -59,3 +59,32 @@ func TestShutdownGivesUpInTime(t *testing.T) {
 	}
 	alice.closeCode()
 }
+
+// unreadTail has not read the log yet.
+type unreadTail struct {
+	Tail
+	read chan struct{}
+}
+
+func (u *unreadTail) Ready() <-chan struct{} { return u.read }
+
+// Until the log is read, nothing is decided or answered from half of it.
+func TestNothingIsAnsweredBeforeTheLogIsRead(t *testing.T) {
+	w := newWorld(t, settings{})
+	w.befriend("alice", "bob")
+	unread := &unreadTail{w.server.tail, make(chan struct{})}
+	w.server.tail = unread
+	c := w.connect()
+	c.request(pathLogin, "token", "alice")
+	if d := c.next()["data"].(map[string]any); d["code"] != "400" || d["reason"] != commands.Unavailable {
+		t.Errorf("%v", d)
+	}
+	c.refused(commands.Unavailable, "/chat/sendMessage", "token", "alice", "uniqueNo", "1", "receiveUserId", "bob", "messageContent", "x")
+	c.refused(commands.Unavailable, "/friend/myFriendList", "token", "alice")
+	if status, body := w.post("/chat/sendMessage", "application/json", object("token", "alice", "uniqueNo", "1", "receiveUserId", "bob", "messageContent", "x")); status != 503 {
+		t.Error(status, body)
+	}
+	close(unread.read)
+	c.login("alice")
+	c.do("/chat/sendMessage", "token", "alice", "uniqueNo", "1", "receiveUserId", "bob", "messageContent", "x")
+}
