@@ -186,6 +186,9 @@ func (c *session) meet() events.Cursor {
 		c.server.tail.Between(p, func(folded int64) {
 			c.live[i] = true
 			joined[p] = folded
+			// The client takes over from here: what it asks for next must hold all
+			// that came before, or a message would fall between the two.
+			c.bound.saw(i, folded)
 		})
 	}
 	return joined
