@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"lishi/commands"
+	"lishi/events"
 	"lishi/projections"
 )
 
@@ -46,6 +47,21 @@ func TestQueriesSeeWhatTheUserSaw(t *testing.T) {
 	w.post("/friend/myFriendList", "application/json", object("token", "carol"))
 	if s := last(); !strings.Contains(s, position) {
 		t.Errorf("asked with %s, not %s", s, position)
+	}
+}
+
+// A client takes over at its login's cursor: a query after that finds all before.
+func TestQueriesSeeUpToTheLoginsCursor(t *testing.T) {
+	w := newWorld(t, settings{})
+	w.befriend("alice", "bob")
+	alice := w.as("alice")
+	sent := alice.do("/chat/sendMessage", "token", "alice", "uniqueNo", "1", "receiveUserId", "bob", "messageContent", "x")["position"].(string)
+	w.as("carol").do("/friend/myFriendList", "token", "carol")
+	w.queries.mu.Lock()
+	defer w.queries.mu.Unlock()
+	p, err := events.ParsePosition(sent)
+	if seen := w.queries.seen[len(w.queries.seen)-1]; err != nil || seen[p.Partition] < p.Offset {
+		t.Fatalf("asked with %s, which is before %s", seen, sent)
 	}
 }
 
