@@ -14,9 +14,12 @@ import (
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/sasl/plain"
+	"go.uber.org/goleak"
 )
 
 const topic = "t.est" // a name that kfake would not escape, and one would confuse with a suffix
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 

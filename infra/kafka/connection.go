@@ -24,6 +24,7 @@ type connection struct {
 	timeout   time.Duration // of one request
 	sasl      sasl.Mechanism
 	tls       *tls.Config
+	cancel    context.CancelFunc
 }
 
 const clientID = "lishi"
@@ -40,7 +41,10 @@ func newConnection(o Options) *connection {
 	if o.Embedded != nil { // nothing changes there
 		metadataTTL = 5 * time.Second
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	c.cancel = cancel
 	c.transport = &kafka.Transport{
+		Context:     ctx,
 		ClientID:    clientID,
 		DialTimeout: c.timeout,
 		// A leader that died is found out within this; the client asks in vain until then.
@@ -53,7 +57,10 @@ func newConnection(o Options) *connection {
 	return c
 }
 
-func (c *connection) close() { c.transport.CloseIdleConnections() }
+func (c *connection) close() {
+	c.transport.CloseIdleConnections()
+	c.cancel() // for who still asks something: it would begin anew
+}
 
 // fate says what an attempt to append did.
 type fate int

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
 	"lishi/events"
@@ -33,7 +34,7 @@ func TestMain(m *testing.M) {
 		appendWithSmallFiles(dir)
 		return
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 // gate is the embedded broker, whose syncs can be held up or fail.

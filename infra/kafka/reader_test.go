@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,7 +26,7 @@ func produceRaw(t *testing.T, c *kfake.Cluster, topic string, partition int, rs 
 
 func produceCompressed(t *testing.T, c *kfake.Cluster, topic string, partition int, compression kafkago.Compression, rs ...kafkago.Record) {
 	t.Helper()
-	res, err := admin(c).Produce(t.Context(), &kafkago.ProduceRequest{
+	res, err := admin(t, c).Produce(t.Context(), &kafkago.ProduceRequest{
 		Topic: topic, Partition: partition, RequiredAcks: kafkago.RequireAll,
 		Records: kafkago.NewRecordReader(rs...), Compression: compression,
 	})
@@ -40,7 +41,7 @@ func produceCompressed(t *testing.T, c *kfake.Cluster, topic string, partition i
 // fetchRaw reads a partition with the client's own decoding.
 func fetchRaw(t *testing.T, c *kfake.Cluster, topic string, partition int) []kafkago.Record {
 	t.Helper()
-	res, err := admin(c).Fetch(t.Context(), &kafkago.FetchRequest{Topic: topic, Partition: partition, MinBytes: 1, MaxBytes: 1 << 20, MaxWait: time.Second})
+	res, err := admin(t, c).Fetch(t.Context(), &kafkago.FetchRequest{Topic: topic, Partition: partition, MinBytes: 1, MaxBytes: 1 << 20, MaxWait: time.Second})
 	if err == nil {
 		err = res.Error
 	}
@@ -208,11 +209,13 @@ func TestForgottenRecordsAreDamage(t *testing.T) {
 // Readers of the embedded broker see nothing that is not durable.
 func TestReadersWaitForDurability(t *testing.T) {
 	b := openBroker(t, t.TempDir())
-	g := &gate{Broker: b, hold: make(chan struct{})}
-	close(g.hold)
+	g := &gate{Broker: b}
 	l := openLog(t, kafka.Options{Embedded: g})
 	p := l.Layout().Partition(stream)
-	g.setHold(make(chan struct{}))
+	hold := make(chan struct{})
+	release := sync.OnceFunc(func() { close(hold) })
+	defer release()
+	g.setHold(hold)
 	read := make(chan events.Recorded, 10)
 	go l.Read(t.Context(), events.Cursor{p: 0}, func(_ events.Partition, rs []events.Recorded) error {
 		for _, r := range rs {
@@ -225,9 +228,9 @@ func TestReadersWaitForDurability(t *testing.T) {
 	await(t, func() bool { n, err := b.Written("lishi.conversations", p.Number); return err == nil && n == 2 })
 	select {
 	case r := <-read:
-		t.Errorf("%s was read, though it is not durable", r.Position)
+		t.Fatalf("%s was read, though it is not durable", r.Position)
 	case err := <-done:
-		t.Errorf("acknowledged, though it is not durable: %v", err)
+		t.Fatalf("acknowledged, though it is not durable: %v", err)
 	case <-time.After(50 * time.Millisecond):
 	}
 	if end, err := l.End(t.Context()); err != nil || end[p] != 0 {
@@ -236,7 +239,7 @@ func TestReadersWaitForDurability(t *testing.T) {
 	if _, err := l.At(t.Context(), events.Position{Partition: p, Offset: 1}); !errors.Is(err, kafka.ErrNotThere) {
 		t.Error(err)
 	}
-	close(g.hold)
+	release()
 	if err := <-done; err != nil {
 		t.Error(err)
 	}

@@ -36,8 +36,10 @@ func refusedTopic(t *testing.T, c *kfake.Cluster, topic, reason, repair string) 
 	}
 }
 
-func admin(c *kfake.Cluster) *kafkago.Client {
-	return &kafkago.Client{Addr: kafkago.TCP(c.ListenAddrs()...), Transport: &kafkago.Transport{}, Timeout: 10 * time.Second}
+func admin(t *testing.T, c *kfake.Cluster) *kafkago.Client {
+	tr := &kafkago.Transport{}
+	t.Cleanup(tr.CloseIdleConnections)
+	return &kafkago.Client{Addr: kafkago.TCP(c.ListenAddrs()...), Transport: tr, Timeout: 10 * time.Second}
 }
 
 func TestTopicsThatWouldForgetAreRefused(t *testing.T) {
@@ -49,7 +51,7 @@ func TestTopicsThatWouldForgetAreRefused(t *testing.T) {
 		c := cluster(t, 1)
 		openCluster(t, c, kafka.Options{}).Close()
 		set := func(v string) {
-			res, err := admin(c).IncrementalAlterConfigs(t.Context(), &kafkago.IncrementalAlterConfigsRequest{
+			res, err := admin(t, c).IncrementalAlterConfigs(t.Context(), &kafkago.IncrementalAlterConfigsRequest{
 				Resources: []kafkago.IncrementalAlterConfigsRequestResource{{
 					ResourceType: kafkago.ResourceTypeTopic, ResourceName: "lishi.users",
 					Configs: []kafkago.IncrementalAlterConfigsRequestConfig{{Name: key, Value: v, ConfigOperation: kafkago.ConfigOperationSet}},
@@ -75,7 +77,7 @@ func TestTopicsThatWouldForgetAreRefused(t *testing.T) {
 func TestAnotherPartitionCountIsRefused(t *testing.T) {
 	c := cluster(t, 1)
 	openCluster(t, c, kafka.Options{}).Close()
-	res, err := admin(c).CreatePartitions(t.Context(), &kafkago.CreatePartitionsRequest{
+	res, err := admin(t, c).CreatePartitions(t.Context(), &kafkago.CreatePartitionsRequest{
 		Topics: []kafkago.TopicPartitionsConfig{{Name: "lishi.conversations", Count: 3}},
 	})
 	if err != nil || res.Errors["lishi.conversations"] != nil {
