@@ -80,25 +80,26 @@ func (d *delivery) passes(id string, a Audience) bool {
 }
 
 // person gives the frame to each of a user's connections but those that got the
-// result, and those that did not ask for it.
+// result, and those that did not ask for it. The user has seen the event before
+// the first of them can send a query because of it.
 func (d *delivery) person(p *person) {
-	told := false
+	at, saw := d.event.Position.Offset, false
 	for _, c := range p.connections() {
 		if !c.live[d.part] || d.own && !c.own.Load() {
 			continue
 		}
-		told = true
+		if !saw {
+			p.saw(d.part, at)
+			saw = true
+		}
 		if slices.Contains(d.origins, any(c)) {
 			continue
 		}
 		if d.of != d.frame {
 			d.of, d.encoded = d.frame, d.frame.encode(d.server.o.Dates)
 		}
-		c.deliver(d.part, d.event.Position.Offset, d.encoded)
+		c.deliver(d.part, at, d.encoded)
 		d.sent++
-	}
-	if told {
-		p.saw(d.part, d.event.Position.Offset)
 	}
 }
 

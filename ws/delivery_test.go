@@ -58,8 +58,10 @@ func (w *world) drained(user string) {
 	if err := wsutil.WriteClientText(conn, []byte(requestText(pathLogin, "token", user))); err != nil {
 		w.t.Fatal(err)
 	}
-	go io.Copy(io.Discard, conn)
-	w.t.Cleanup(func() { conn.Close() })
+	go func() {
+		io.Copy(io.Discard, conn)
+		conn.Close()
+	}()
 }
 
 // Observe of a message between two people who are not connected, while others

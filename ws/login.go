@@ -179,7 +179,8 @@ func (c *session) enlist() bool {
 }
 
 // meet gives, for each partition, an offset between two deliveries: everything
-// after it is delivered or held from now on.
+// after it is delivered or held from now on. What came before is in the backlog,
+// or else only a query can tell of it: so queries see at least that much.
 func (c *session) meet() events.Cursor {
 	joined := events.Cursor{}
 	for i, p := range c.server.partitions {

@@ -41,6 +41,16 @@ func TestQueriesSeeWhatTheUserSaw(t *testing.T) {
 	for _, bad := range []string{"x", "c3-1,", "c3-01"} {
 		over.refused(commands.BadRequest, "/friend/myFriendList", "token", "bob", "seen", bad)
 	}
+	// What came before a login is not pushed any more: queries see at least that.
+	fresh := w.connect()
+	cursor, err := events.ParseCursor(fresh.login("erin")["cursor"].(string))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh.do("/friend/myFriendList", "token", "erin")
+	if seen, _ := events.ParseCursor(last()); !seen.Covers(events.Cursor{{Topic: events.Users}: cursor[events.Partition{Topic: events.Users}]}) || len(seen) < 2 {
+		t.Errorf("asked with %s after a login at %s", seen, cursor)
+	}
 	// What was answered over HTTP counts too, for who has no connection at all.
 	_, body := w.post("/friend/applyFriend", "application/json", object("token", "carol", "uniqueNo", "2", "userId", "bob"))
 	position := decodeJSON(t, body)["obj"].(map[string]any)["position"].(string)

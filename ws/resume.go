@@ -63,23 +63,16 @@ func (c *session) backlog(p events.Partition, after, upTo int64) error {
 		if err != nil {
 			return err
 		}
-		for _, r := range chunk {
+		for _, f := range chunk {
 			if err := c.conn.AwaitQueued(c.ctx, c.server.backlogLimit()); err != nil {
 				return err
 			}
-			c.put(r.frame.encode(c.server.o.Dates))
-			c.bound.saw(c.server.index(p), r.offset)
-			c.server.o.Metrics.Pushed(r.frame.MsgType, 1)
+			c.put(f.encode(c.server.o.Dates))
+			c.server.o.Metrics.Pushed(f.MsgType, 1)
 		}
 		after = passed
 	}
 	return nil
-}
-
-// missed is a frame that the connection would have got of the event at an offset.
-type missed struct {
-	frame  *Frame
-	offset int64
 }
 
 // maxChunk is how many frames are read before they are sent.
@@ -90,7 +83,7 @@ var errChunk = errors.New("ws: enough for one chunk")
 // read collects frames of the events in (after, upTo]: a long way from the feed, as
 // far as it has come, the rest from the log or its memory. passed is how far it
 // came.
-func (c *session) read(p events.Partition, after, upTo int64) (chunk []missed, passed int64, err error) {
+func (c *session) read(p events.Partition, after, upTo int64) (chunk []*Frame, passed int64, err error) {
 	select {
 	case c.server.resumes <- struct{}{}:
 		defer func() { <-c.server.resumes }()
@@ -125,7 +118,7 @@ func (c *session) read(p events.Partition, after, upTo int64) (chunk []missed, p
 	return chunk, passed, err
 }
 
-func (c *session) readFeed(p events.Partition, after, upTo int64) (chunk []missed, passed int64, err error) {
+func (c *session) readFeed(p events.Partition, after, upTo int64) (chunk []*Frame, passed int64, err error) {
 	last := after
 	passed, err = c.server.feed.Backlog(c.ctx, c.bound.id, p, after, upTo, func(e events.Recorded) error {
 		if e.Position.Offset <= last || e.Position.Offset > upTo {
@@ -145,9 +138,9 @@ func (c *session) readFeed(p events.Partition, after, upTo int64) (chunk []misse
 }
 
 // collect adds the frame that the connection would have got of an event.
-func (c *session) collect(chunk []missed, e *events.Recorded) []missed {
+func (c *session) collect(chunk []*Frame, e *events.Recorded) []*Frame {
 	if f := frameFor(c.bound.id, c.own.Load(), e, c.server.tail.Book()); f != nil && !c.wasAnswered(e.Position) {
-		return append(chunk, missed{f, e.Position.Offset})
+		return append(chunk, f)
 	}
 	return chunk
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -37,6 +38,7 @@ type world struct {
 
 	mu      sync.Mutex
 	clients []*client
+	raw     []io.Closer
 }
 
 type settings struct {
@@ -91,6 +93,9 @@ func openWorld(t testing.TB, s settings) *world {
 		w.mu.Lock()
 		for _, c := range w.clients {
 			c.close()
+		}
+		for _, c := range w.raw {
+			c.Close()
 		}
 		w.mu.Unlock()
 		stop, done := context.WithTimeout(context.Background(), 10*time.Second)
