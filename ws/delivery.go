@@ -246,6 +246,9 @@ func (c *session) sendFrame(f *Frame) {
 	scratch.Put(b)
 }
 
+// maxScratch is the largest buffer that scratch keeps.
+const maxScratch = 64 << 10
+
 // scratch is where results are put together before the connection copies them.
 var scratch = sync.Pool{New: func() any { b := make([]byte, 0, 1024); return &b }}
 
@@ -290,6 +293,8 @@ func (c *session) write(r *reply, out func([]byte)) {
 		text, _ = r.appendTo(text)
 	}
 	out(text)
-	*b = text
-	scratch.Put(b)
+	if cap(text) <= maxScratch {
+		*b = text
+		scratch.Put(b)
+	}
 }

@@ -290,12 +290,29 @@ func (c *session) query(url *URL, d decoded, started time.Time) {
 	}
 	p := c.user.Load()
 	go func() {
-		defer c.server.end()
 		defer func() { <-c.queries }()
 		r := c.server.ask(c.ctx, url, d, p)
-		c.send(&r)
+		var gone <-chan struct{}
+		c.write(&r, func(b []byte) { gone = c.sendRows(b) })
 		c.server.count(url, r.refusal, started)
+		c.server.end()
+		if gone != nil {
+			select { // until then it keeps its place among the queries
+			case <-gone:
+			case <-c.ctx.Done():
+			}
+		}
 	}()
+}
+
+// sendRows sends a query's answer. A page can be longer than what may wait for a
+// connection; then gone tells when it is written.
+func (c *session) sendRows(b []byte) (gone <-chan struct{}) {
+	if len(b) > c.server.o.Wire.QueueLimit/64 {
+		return c.conn.SendLarge(b)
+	}
+	c.conn.SendText(b)
+	return nil
 }
 
 // refuse answers a request that goes no further.

@@ -4,7 +4,10 @@ import "sync"
 
 // A buffer is pooled memory. Its owner hands it back with putBuffer and must
 // not use it or a slice of it afterwards.
-type buffer struct{ b []byte }
+type buffer struct {
+	b    []byte
+	gone chan struct{} // of one that is not pooled, but awaited: closed when it was written or dropped
+}
 
 const (
 	// readSize is how much one read may bring: some twenty small messages.

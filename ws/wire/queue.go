@@ -33,10 +33,13 @@ func (e *entry) size() int {
 // cost is what the entry takes from the queue's limit. A shared frame counts
 // in full for each connection: the limit is how far a reader may be behind.
 func (e *entry) cost() int {
-	if e.own != nil {
-		return entrySize + cap(e.own.b)
+	switch {
+	case e.own == nil:
+		return entrySize + e.size()
+	case e.own.gone != nil:
+		return entrySize // its sender waits for it
 	}
-	return entrySize + e.size()
+	return entrySize + cap(e.own.b)
 }
 
 // whole gives the bytes of an entry that need no putting together.
@@ -65,7 +68,11 @@ var batches = sync.Pool{New: func() any { return new(batch) }}
 // putBatch hands back a batch and the buffers in it.
 func putBatch(b *batch) {
 	for i := range b.entries {
-		if own := b.entries[i].own; own != nil {
+		switch own := b.entries[i].own; {
+		case own == nil:
+		case own.gone != nil:
+			close(own.gone)
+		default:
 			putBuffer(own)
 		}
 	}
@@ -90,6 +97,19 @@ func (c *Conn) SendHole(f *HoleFrame, fill string) bool {
 // SendText is Send for a text message of this connection alone; payload, valid
 // UTF-8, is copied, into pooled memory.
 func (c *Conn) SendText(payload []byte) bool { return c.sendOwn(ws.OpText, payload) }
+
+// SendLarge is SendText for a message that may be larger than the queue's limit:
+// it does not count against the limit. gone is closed once it is written, or is
+// not wanted any more; nil where it was not taken. It is the caller's to bound how
+// many are under way, and not to wait for gone past Handler.Closing.
+func (c *Conn) SendLarge(payload []byte) (gone <-chan struct{}) {
+	b := &buffer{b: make([]byte, 0, outHeaderSize(len(payload))+len(payload)), gone: make(chan struct{})}
+	b.b = append(appendHeader(b.b, ws.OpText, len(payload)), payload...)
+	if !c.put(entry{own: b}) {
+		return nil
+	}
+	return b.gone
+}
 
 // SendBinary is SendText for a binary message.
 func (c *Conn) SendBinary(payload []byte) bool { return c.sendOwn(ws.OpBinary, payload) }
