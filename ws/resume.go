@@ -59,11 +59,11 @@ func (c *session) meetAgain() events.Cursor {
 // read it is not.
 func (c *session) backlog(p events.Partition, after, upTo int64) error {
 	for after < upTo {
-		chunk, passed, err := c.read(p, after, upTo)
+		read, passed, err := c.read(p, after, upTo)
 		if err != nil {
 			return err
 		}
-		for _, f := range chunk {
+		for _, f := range read.frames {
 			if err := c.conn.AwaitQueued(c.ctx, c.server.backlogLimit()); err != nil {
 				return err
 			}
@@ -75,39 +75,47 @@ func (c *session) backlog(p events.Partition, after, upTo int64) error {
 	return nil
 }
 
-// maxChunk is how many frames are read before they are sent.
-const maxChunk = 512
+// maxChunk is how many bytes of events are read before they are sent.
+const maxChunk = 1 << 20
+
+// chunk is what was read and not yet sent.
+type chunk struct {
+	frames []*Frame
+	size   int
+}
+
+func (k *chunk) full() bool { return k.size >= maxChunk }
 
 var errChunk = errors.New("ws: enough for one chunk")
 
 // read collects frames of the events in (after, upTo]: a long way from the feed, as
 // far as it has come, the rest from the log or its memory. passed is how far it
 // came.
-func (c *session) read(p events.Partition, after, upTo int64) (chunk []*Frame, passed int64, err error) {
+func (c *session) read(p events.Partition, after, upTo int64) (k chunk, passed int64, err error) {
 	select {
 	case c.server.resumes <- struct{}{}:
 		defer func() { <-c.server.resumes }()
 	case <-c.ctx.Done():
-		return nil, after, c.ctx.Err()
+		return k, after, c.ctx.Err()
 	}
 	if c.server.feed != nil && upTo-after > c.server.o.LogGap {
-		chunk, passed, err = c.readFeed(p, after, upTo)
+		k, passed, err = c.readFeed(p, after, upTo)
 		switch {
 		case c.ctx.Err() != nil:
-			return nil, after, c.ctx.Err()
+			return k, after, c.ctx.Err()
 		case err != nil: // the log has everything that the feed has
 			c.server.o.Logger.Warn("the feed can't be read; resuming from the log", "partition", p, "after", after, "error", err)
-			chunk = nil
+			k = chunk{}
 		case passed > after:
-			return chunk, passed, nil
+			return k, passed, nil
 		}
 	}
 	passed = after
 	err = c.server.tail.Range(c.ctx, p, after, upTo, func(batch []events.Recorded, upTo int64) error {
 		for i := range batch {
-			chunk = c.collect(chunk, &batch[i])
+			c.collect(&k, &batch[i])
 		}
-		if passed = upTo; len(chunk) >= maxChunk {
+		if passed = upTo; k.full() {
 			return errChunk
 		}
 		return nil
@@ -115,34 +123,39 @@ func (c *session) read(p events.Partition, after, upTo int64) (chunk []*Frame, p
 	if errors.Is(err, errChunk) {
 		err = nil
 	}
-	return chunk, passed, err
+	return k, passed, err
 }
 
-func (c *session) readFeed(p events.Partition, after, upTo int64) (chunk []*Frame, passed int64, err error) {
+func (c *session) readFeed(p events.Partition, after, upTo int64) (k chunk, passed int64, err error) {
 	last := after
 	passed, err = c.server.feed.Backlog(c.ctx, c.bound.id, p, after, upTo, func(e events.Recorded) error {
 		if e.Position.Offset <= last || e.Position.Offset > upTo {
 			return nil
 		}
-		if len(chunk) >= maxChunk {
+		if k.full() {
 			return errChunk
 		}
 		last = e.Position.Offset
-		chunk = c.collect(chunk, &e)
+		c.collect(&k, &e)
 		return nil
 	})
 	if errors.Is(err, errChunk) {
-		return chunk, last, nil
+		return k, last, nil
 	}
-	return chunk, min(passed, upTo), err
+	return k, min(passed, upTo), err
 }
 
 // collect adds the frame that the connection would have got of an event.
-func (c *session) collect(chunk []*Frame, e *events.Recorded) []*Frame {
-	if f := frameFor(c.bound.id, c.own.Load(), e, c.server.tail.Book()); f != nil && !c.wasAnswered(e.Position) {
-		return append(chunk, f)
+func (c *session) collect(k *chunk, e *events.Recorded) {
+	f := frameFor(c.bound.id, c.own.Load(), e, c.server.tail.Book())
+	if f == nil || c.wasAnswered(e.Position) {
+		return
 	}
-	return chunk
+	k.frames = append(k.frames, f)
+	k.size += 1 << 10 // what the event holds beside its content
+	if m, ok := e.Body.(events.MessageSent); ok {
+		k.size += len(m.Content.Plain)
+	}
 }
 
 func (c *session) wasAnswered(p events.Position) bool {

@@ -329,7 +329,22 @@ func TestResumeBringsEverythingOnce(t *testing.T) {
 
 // A client that does not read its backlog keeps nobody from theirs.
 func TestASlowResumeHoldsUpNobody(t *testing.T) {
-	w := newWorld(t, settings{options: Options{Wire: wire.Options{QueueLimit: 64 << 10, WriteTimeout: time.Minute, CloseTimeout: 100 * time.Millisecond}}})
+	for _, from := range []string{"log", "feed"} {
+		t.Run(from, func(t *testing.T) { slowResume(t, from == "feed") })
+	}
+}
+
+func slowResume(t *testing.T, fed bool) {
+	var feed *feedOfTests
+	s := settings{options: Options{Wire: wire.Options{QueueLimit: 64 << 10, WriteTimeout: time.Minute, CloseTimeout: 100 * time.Millisecond}}}
+	if fed {
+		s.options.LogGap = 2
+		s.feed = func(w *world) Feed {
+			feed = &feedOfTests{w: w, rows: map[string][]events.Recorded{}, done: events.Cursor{}}
+			return feed
+		}
+	}
+	w := newWorld(t, s)
 	w.server.resumes = make(chan struct{}, 1)
 	w.befriend("alice", "bob")
 	cursor := w.tail.Folded().String()
@@ -339,6 +354,9 @@ func TestASlowResumeHoldsUpNobody(t *testing.T) {
 	}
 	x.wait.Wait()
 	w.settle()
+	if fed {
+		feed.build(3)
+	}
 	stuck, _, err := websocket.Dial(context.Background(), "ws"+strings.TrimPrefix(w.http.URL, "http")+"/ws", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -359,6 +377,9 @@ func TestASlowResumeHoldsUpNobody(t *testing.T) {
 		t.Fatalf("%v", f)
 	}
 	w.silent(bob)
+	if fed && feed.used < 4 {
+		t.Errorf("the feed was read %d times", feed.used)
+	}
 }
 
 // A feed that can't be read costs time, never a message.
