@@ -51,7 +51,7 @@ func TestDataOfEachRelease(t *testing.T) {
 			}
 			// And it is written on.
 			s.must("daiyu", "/chat/sendMessage", object{"uniqueNo": no(), "receiveUserId": "baoyu", "messageContent": "新的一句"})
-			if n := len(s.history("baoyu", "daiyu")); n != 4 {
+			if n := len(s.history("daiyu", "baoyu")); n != 4 {
 				t.Fatalf("%d messages", n)
 			}
 		})
