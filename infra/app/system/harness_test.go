@@ -20,6 +20,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	_ "lishi/infra/app" // the program that is built: without it, results of an older one count as today's
 	"lishi/infra/tokens"
 )
 
