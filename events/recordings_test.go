@@ -211,6 +211,8 @@ func samples() map[string]Recorded {
 	relation("", pair, 3, FriendRemoved{})
 	relation("", pair, 4, FriendBlocked{})
 	relation("", pair, 5, FriendUnblocked{})
+	relation("", pair, 6, FriendViewChanged{Remark: "老陈", FriendGroupID: id(1005).String(), Avatar: "a.png"})
+	relation("-default", pair, 7, FriendViewChanged{})
 	relation("", group, 1, GroupCreated{GroupName: "读书会", GroupImg: "g.png", JoinMode: JoinByApplication, Invitations: []Invitation{{ID: id(1002), UserID: "u-chen", ExpiresAt: 1795604800123}}})
 	relation("-alone", group, 1, GroupCreated{GroupName: "一个人", JoinMode: JoinOpen})
 	relation("", group, 2, GroupInfoChanged{GroupName: "读书会", GroupImg: "h.png", Notice: "周五见", JoinMode: JoinByInvitation})
@@ -228,6 +230,8 @@ func samples() map[string]Recorded {
 	relation("", user, 1, UserRegistered{NickName: "林泽锋"})
 	relation("", user, 2, UserProfileChanged{NickName: "小林", Avatar: "a.png"})
 	relation("-token", user, 3, UserProfileChanged{NickName: "林", FromToken: true})
+	relation("", user, 4, FolderCreated{Name: "同学", Avatar: "a.png"})
+	relation("", user, 5, FolderDeleted{Folder: id(1005), Avatar: "a.png"})
 	add("", Event{Stream: user, Body: ConversationRead{Conversation: pair.Key(), Read: where}})
 	return m
 }

@@ -33,7 +33,7 @@ func (k *kind) livesIn(s Kind) bool { return strings.IndexByte(k.streams, byte(s
 
 // streamKinds says in which kinds of stream the events of a family live.
 var streamKinds = map[string]string{
-	"log": "l", "message": "pg", "friend": "p", "group": "g", "user": "u", "conversation": "u",
+	"log": "l", "message": "pg", "friend": "p", "group": "g", "user": "u", "folder": "u", "conversation": "u",
 }
 
 // The registry: a new event type is one line here and one struct in types.go.
@@ -48,6 +48,7 @@ var registry = index(
 	row[FriendRemoved](1, ByRevision),
 	row[FriendBlocked](1, ByRevision),
 	row[FriendUnblocked](1, ByRevision),
+	row[FriendViewChanged](1, ByRevision),
 	row[GroupCreated](1, ByRevision),
 	row[GroupInfoChanged](1, ByRevision),
 	row[GroupApplied](1, ByRevision),
@@ -63,6 +64,8 @@ var registry = index(
 	row[GroupDeleted](1, ByRevision),
 	row[UserRegistered](1, ByRevision),
 	row[UserProfileChanged](1, ByRevision),
+	row[FolderCreated](1, ByRevision),
+	row[FolderDeleted](1, ByRevision),
 	row[ConversationRead](1, ByMark),
 )
 
@@ -175,6 +178,7 @@ func (FriendRefused) Type() string            { return "friend.refused" }
 func (FriendRemoved) Type() string            { return "friend.removed" }
 func (FriendBlocked) Type() string            { return "friend.blocked" }
 func (FriendUnblocked) Type() string          { return "friend.unblocked" }
+func (FriendViewChanged) Type() string        { return "friend.viewChanged" }
 func (GroupCreated) Type() string             { return "group.created" }
 func (GroupInfoChanged) Type() string         { return "group.infoChanged" }
 func (GroupApplied) Type() string             { return "group.applied" }
@@ -190,4 +194,6 @@ func (GroupMemberMuted) Type() string         { return "group.memberMuted" }
 func (GroupDeleted) Type() string             { return "group.deleted" }
 func (UserRegistered) Type() string           { return "user.registered" }
 func (UserProfileChanged) Type() string       { return "user.profileChanged" }
+func (FolderCreated) Type() string            { return "folder.created" }
+func (FolderDeleted) Type() string            { return "folder.deleted" }
 func (ConversationRead) Type() string         { return "conversation.read" }

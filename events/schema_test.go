@@ -140,6 +140,9 @@ func TestSchemasRefuse(t *testing.T) {
 		"group.infoChanged":         {`{"groupName":"a"}`},
 		"friend.blocked":            {`{"by":"an"}`},
 		"friend.unblocked":          {`{"by":"an"}`},
+		"friend.viewChanged":        {`{"remark":1}`, `{"by":"an"}`},
+		"folder.created":            {`{}`, `{"friendGroupName":null}`},
+		"folder.deleted":            {`{}`, `{"friendGroupId":"0"}`},
 		"group.invitationVerified":  {`{"groupName":"a","applyGroupId":"b","inviter":"c","applyState":"9"}`},
 		"group.applicationVerified": {`{"groupName":"a","userId":"b","applyState":"9"}`},
 	} {

@@ -80,6 +80,32 @@ type FriendBlocked struct{}
 // FriendUnblocked takes FriendBlocked back.
 type FriendUnblocked struct{}
 
+// DefaultFolder is the id of the folder of friends that everybody has and nobody
+// made. A friend whose folder is empty or was deleted is in it.
+const DefaultFolder = "0"
+
+// FriendViewChanged gives the actor's own view of the pair's other user as it is
+// from now on. The other one is told nothing of it.
+type FriendViewChanged struct {
+	Remark        string `json:"remark,omitempty"`
+	FriendGroupID string `json:"friendGroupId,omitempty"`
+	Avatar        string `json:"avatar,omitempty"` // the actor's own then, as pushes tell it
+}
+
+// FolderCreated makes a folder for the actor's friends. The folder's id is the
+// event's.
+type FolderCreated struct {
+	Name   string `json:"friendGroupName"`
+	Avatar string `json:"avatar,omitempty"` // as in FriendViewChanged
+}
+
+// FolderDeleted ends a folder; the friends in it are in the default one from now
+// on.
+type FolderDeleted struct {
+	Folder ID     `json:"friendGroupId"`
+	Avatar string `json:"avatar,omitempty"` // as in FriendViewChanged
+}
+
 // Role is a member's role in a group, as it stands on the wire.
 type Role byte
 

@@ -44,17 +44,37 @@ func (st *state) foldPair(s *stream, r *events.Recorded, offset int64) {
 		st.settle(b.Application, events.Agreed)
 		if !p.friendsNow() {
 			p.friends = append(p.friends, Interval{From: offset})
+			p.views = [2]View{}
+			if a := st.asked[b.Application]; a != nil && a.Stream == s.key { // the applicant's own came with the application
+				p.see(s.key, a.Actor, View{a.Remark, a.FriendGroupID})
+			}
+			p.see(s.key, r.Actor, View{b.Remark, b.FriendGroupID})
 		}
 	case events.FriendRefused:
 		st.settle(b.Application, events.Refused)
 	case events.FriendRemoved:
 		if p.friendsNow() {
 			p.friends[len(p.friends)-1].To = offset
+			p.views = [2]View{}
 		}
 	case events.FriendBlocked:
 		p.block(s.key, r.Actor, true)
 	case events.FriendUnblocked:
 		p.block(s.key, r.Actor, false)
+	case events.FriendViewChanged:
+		if p.friendsNow() {
+			p.see(s.key, r.Actor, View{b.Remark, b.FriendGroupID})
+		}
+	}
+}
+
+// see gives one of the pair another view of the other.
+func (p *pair) see(key events.Stream, by string, v View) {
+	switch by {
+	case key.ID:
+		p.views[0] = v
+	case key.Peer:
+		p.views[1] = v
 	}
 }
 
@@ -156,6 +176,12 @@ func (u *user) fold(r *events.Recorded) {
 			u.nickName = b.NickName
 		}
 		u.nameSet = u.nameSet || !b.FromToken
+	case events.FolderCreated:
+		if !slices.ContainsFunc(u.folders, func(f Folder) bool { return f.ID == r.ID }) { // the same request again, after more than W
+			u.folders = append(u.folders, Folder{ID: r.ID, Name: b.Name})
+		}
+	case events.FolderDeleted:
+		u.folders = slices.DeleteFunc(u.folders, func(f Folder) bool { return f.ID == b.Folder })
 	}
 }
 

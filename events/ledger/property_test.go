@@ -134,7 +134,11 @@ func (w *world) body(s events.Stream) events.Body {
 	pick := func(n int) int { return rapid.IntRange(0, n-1).Draw(w.t, "body") }
 	if s.Kind == events.User {
 		name := rapid.SampledFrom([]string{"x", "y"}).Draw(w.t, "name")
-		switch pick(4) {
+		switch pick(6) {
+		case 4:
+			return events.FolderCreated{Name: name}
+		case 5:
+			return events.FolderDeleted{Folder: w.application()}
 		case 0:
 			return events.UserRegistered{NickName: name}
 		case 1:
@@ -154,7 +158,8 @@ func (w *world) body(s events.Stream) events.Body {
 		return []events.Body{
 			events.FriendApplied{ExpiresAt: 5}, events.FriendAgreed{Application: w.application()}, events.FriendAgreed{},
 			events.FriendRefused{Application: w.application()}, events.FriendRemoved{}, events.FriendBlocked{}, events.FriendUnblocked{}, events.FriendUnblocked{},
-		}[pick(8)]
+			events.FriendViewChanged{Remark: "r", FriendGroupID: "f"},
+		}[pick(9)]
 	}
 	state := rapid.SampledFrom([]string{events.Agreed, events.Refused}).Draw(w.t, "state")
 	switch i := pick(24); i {
@@ -194,6 +199,7 @@ func view(l *Ledger, at int64, now bool) map[string]any {
 	for _, user := range people {
 		if now {
 			v["groups of "+user] = r.Groups(user)
+			v["folders of "+user] = r.Folders(user)
 		}
 	}
 	for _, s := range streams {

@@ -29,6 +29,28 @@ type Pair struct {
 
 	key     events.Stream
 	blocked [2]bool
+	views   [2]View
+}
+
+// View is what one of a pair of friends keeps of the other. A folder that does
+// not exist any more means the default one.
+type View struct{ Remark, FriendGroupID string }
+
+// View is how that user sees the other one; empty if they are no friends.
+func (p Pair) View(of string) View {
+	switch of {
+	case p.key.ID:
+		return p.views[0]
+	case p.key.Peer:
+		return p.views[1]
+	}
+	return View{}
+}
+
+// Folder is one that a user made for friends.
+type Folder struct {
+	ID   events.ID
+	Name string
 }
 
 // Blocked tells whether that user has blocked the other one.
@@ -101,6 +123,7 @@ func (r *Relations) Pair(s events.Stream) Pair {
 	}
 	p.Revision, p.Head, p.Known = st.revision(), st.head(), st.revision() > 0
 	p.Friends, p.Intervals, p.blocked = st.friendsNow(), slices.Clone(st.friends), st.blocked
+	p.views = st.views
 	for _, id := range st.pair.waiting {
 		p.Waiting = append(p.Waiting, *r.l.state.asked[id])
 	}
@@ -149,6 +172,17 @@ func (r *Relations) User(id string) (User, bool) {
 		Revision: st.revision(), Head: st.head(),
 		NickName: u.nickName, Avatar: u.avatar, NameSet: u.nameSet, TokenName: u.tokenName,
 	}, true
+}
+
+// Folders are those that a user made and did not delete, in the order of their
+// making.
+func (r *Relations) Folders(user string) []Folder {
+	r.l.mu.RLock()
+	defer r.l.mu.RUnlock()
+	if st := r.l.state.streams[events.UserStream(user)]; st != nil {
+		return append([]Folder(nil), st.folders...)
+	}
+	return nil
 }
 
 // Mark is how far a reader has read a conversation, named by its stream's key.

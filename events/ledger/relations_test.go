@@ -206,6 +206,52 @@ func TestUsers(t *testing.T) {
 	}
 }
 
+func TestFolders(t *testing.T) {
+	s := newScript(t, W)
+	me, r := events.UserStream("an"), s.l.Relations()
+	if r.Folders("an") != nil {
+		t.Fatal("no folder yet")
+	}
+	s.do(me, "an", events.UserRegistered{})
+	one := s.do(me, "an", events.FolderCreated{Name: "work"})
+	two := s.do(me, "an", events.FolderCreated{Name: "work"})
+	if diff := cmp.Diff([]Folder{{one, "work"}, {two, "work"}}, r.Folders("an")); diff != "" {
+		t.Fatal(diff)
+	}
+	s.do(me, "an", events.FolderDeleted{Folder: one})
+	s.do(me, "an", events.FolderDeleted{Folder: one}) // changes nothing
+	if diff := cmp.Diff([]Folder{{two, "work"}}, r.Folders("an")); diff != "" || r.Folders("bo") != nil {
+		t.Fatal(diff)
+	}
+}
+
+func TestViews(t *testing.T) {
+	s := newScript(t, W)
+	r := s.l.Relations()
+	want := func(an, bo View) {
+		t.Helper()
+		if p := r.Pair(duo); p.View("an") != an || p.View("bo") != bo || p.View("eve") != (View{}) {
+			t.Fatalf("%+v", p)
+		}
+	}
+	want(View{}, View{})
+	one := s.do(duo, "an", events.FriendApplied{Remark: "Bo", FriendGroupID: "f1"})
+	want(View{}, View{}) // an application is no friendship
+	s.do(duo, "bo", events.FriendAgreed{Application: one, Applicant: "an", Remark: "An", FriendGroupID: "f2"})
+	want(View{"Bo", "f1"}, View{"An", "f2"})
+	s.do(duo, "bo", events.FriendViewChanged{Remark: "Anna"})
+	want(View{"Bo", "f1"}, View{"Anna", ""})
+	s.do(duo, "eve", events.FriendViewChanged{Remark: "x"}) // not of the pair
+	s.do(duo, "an", events.FriendAgreed{})                  // friends already
+	want(View{"Bo", "f1"}, View{"Anna", ""})
+	s.do(duo, "bo", events.FriendRemoved{})
+	want(View{}, View{})
+	s.do(duo, "bo", events.FriendViewChanged{Remark: "x"}) // no friends
+	want(View{}, View{})
+	s.do(duo, "an", events.FriendAgreed{Remark: "Bo again"})
+	want(View{"Bo again", ""}, View{})
+}
+
 func TestTwoApplicationsOfOneUser(t *testing.T) {
 	s := grouped(t, W)
 	r := s.l.Relations()

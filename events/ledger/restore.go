@@ -211,11 +211,17 @@ func (p *parser) stream(st *state) {
 			s.friends = append(s.friends, Interval{From: p.int(), To: p.int()})
 		}
 		s.blocked = [2]bool{p.bool(), p.bool()}
+		for i := range s.views {
+			s.views[i] = View{p.text(), p.text()}
+		}
 	case s.group != nil:
 		p.group(s.group)
 		st.index(s, 0)
 	case s.user != nil:
 		s.nickName, s.avatar, s.tokenName, s.nameSet = p.text(), p.text(), p.text(), p.bool()
+		for range p.count(17) {
+			s.folders = append(s.folders, Folder{p.id(), p.text()})
+		}
 		for range p.count(2) {
 			conversation := p.text()
 			at, err := events.ParsePosition(p.text())

@@ -14,7 +14,7 @@ import (
 
 // rulesVersion stands in every snapshot. Whoever changes what a verdict or a
 // fold depends on raises it: a snapshot made by other rules is thrown away.
-const rulesVersion = 1
+const rulesVersion = 2
 
 const snapshotMagic = "lishi ledger\n"
 
@@ -153,6 +153,10 @@ func (w *writer) stream(s *stream) {
 		}
 		w.bool(s.blocked[0])
 		w.bool(s.blocked[1])
+		for _, v := range s.views {
+			w.text(v.Remark)
+			w.text(v.FriendGroupID)
+		}
 	case s.group != nil:
 		w.group(s.group)
 	case s.user != nil:
@@ -160,6 +164,11 @@ func (w *writer) stream(s *stream) {
 		w.text(s.avatar)
 		w.text(s.tokenName)
 		w.bool(s.nameSet)
+		w.uint(uint64(len(s.folders)))
+		for _, f := range s.folders {
+			w.id(f.ID)
+			w.text(f.Name)
+		}
 		read := make([]string, 0, len(s.marks))
 		for conversation := range s.marks {
 			read = append(read, conversation)

@@ -21,8 +21,11 @@ func full(t testing.TB) *script {
 	s.do(club, "max", events.GroupJoined{})
 	s.do(duo, "an", events.FriendApplied{Remark: "b|o%", ExpiresAt: 9})
 	s.do(duo, "an", events.FriendAgreed{})
+	s.do(duo, "bo", events.FriendViewChanged{Remark: "安", FriendGroupID: "f"})
 	s.do(duo, "bo", events.FriendBlocked{})
 	s.do(events.UserStream("an"), "an", events.UserRegistered{NickName: "安"})
+	s.do(events.UserStream("an"), "an", events.FolderCreated{Name: "同学"})
+	s.do(events.UserStream("an"), "an", events.FolderCreated{Name: ""})
 	s.want(Valid, events.Event{ID: events.NewID("r", "an", "1"), Stream: events.UserStream("an"), Actor: "an", Body: events.ConversationRead{
 		Conversation: "g|club", Read: events.Position{Partition: c0, Offset: 3},
 	}})
@@ -127,7 +130,7 @@ func TestRestoreRefusesWhatIsInDoubt(t *testing.T) {
 		return append(body, sum[:]...)
 	}
 	refused("other magic", sealed(func(s string) string { return "L" + s[1:] }))
-	refused("other rules", sealed(func(s string) string { return s[:len(snapshotMagic)] + "\x02" + s[len(snapshotMagic)+1:] }))
+	refused("other rules", sealed(func(s string) string { return s[:len(snapshotMagic)] + "\x01" + s[len(snapshotMagic)+1:] }))
 	refused("a byte more", sealed(func(s string) string { return s + "\x00" }))
 	refused("a topic that is none", sealed(func(s string) string { return strings.Replace(s, "c0", "x0", 1) }))
 	if _, err := Restore(bytes.NewReader(sealed(func(s string) string { return s }))); err != nil {

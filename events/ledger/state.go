@@ -83,9 +83,11 @@ func (s *stream) seen(id events.ID, revision uint64) bool {
 	return slices.Contains(s.void, id) || slices.Contains(s.ids, id)
 }
 
+// Of blocked and views the first is the stream's ID's, the second its Peer's.
 type pair struct {
 	friends []Interval
-	blocked [2]bool // by the stream's ID, by its Peer
+	blocked [2]bool
+	views   [2]View
 	waiting []events.ID
 }
 
@@ -97,6 +99,7 @@ func (p *pair) friendsNow() bool {
 type user struct {
 	nickName, avatar, tokenName string
 	nameSet                     bool
+	folders                     []Folder // in order of their making
 	marks                       map[string]events.Position
 }
 
