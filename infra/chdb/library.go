@@ -45,7 +45,7 @@ type library struct {
 
 // analysis is chdb_query_analysis_v1.
 type analysis struct {
-	size, statements, flags, class uint32
+	size, _, _, class uint32 // statements and flags are not used
 }
 
 // classControl is chdb_query_class CHDB_QUERY_CONTROL: SET, USE and others that

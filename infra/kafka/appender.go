@@ -109,25 +109,42 @@ func (a *appender) queue(tp topicPartition) *queue {
 
 var errClosed = fmt.Errorf("%w: the log is closed", events.ErrUnavailable)
 
-// append queues a record. Where there is no room it waits for it as long as ctx
-// lasts, or not at all if ctx is nil. An error is returned if the record was not
-// queued; else done is called once, from the appender's goroutine, and must not
-// block.
+// append queues a record; where there is no room it waits for it as long as ctx
+// lasts. An error is returned if the record was not queued; else done is called
+// once, from the appender's goroutine, and must not block.
 func (a *appender) append(ctx context.Context, tp topicPartition, e *entry) error {
-	n := int64(len(e.payload))
-	if len(e.payload) > a.maxPayload() {
-		return fmt.Errorf("%w: %w: %d bytes of at most %d", events.ErrUnavailable, ErrTooLarge, n, a.maxPayload())
+	if err := a.fits(e); err != nil {
+		return err
 	}
-	if ctx == nil {
-		if !a.room.TryAcquire(n) {
-			return fmt.Errorf("%w: too much waits for the log", events.ErrUnavailable)
-		}
-	} else if err := a.room.Acquire(ctx, n); err != nil {
+	if err := a.room.Acquire(ctx, int64(len(e.payload))); err != nil {
 		return fmt.Errorf("%w: too much waits for the log: %w", events.ErrUnavailable, err)
 	}
+	return a.enqueue(tp, e)
+}
+
+// tryAppend is append that does not wait for room.
+func (a *appender) tryAppend(tp topicPartition, e *entry) error {
+	if err := a.fits(e); err != nil {
+		return err
+	}
+	if !a.room.TryAcquire(int64(len(e.payload))) {
+		return fmt.Errorf("%w: too much waits for the log", events.ErrUnavailable)
+	}
+	return a.enqueue(tp, e)
+}
+
+func (a *appender) fits(e *entry) error {
+	if len(e.payload) > a.maxPayload() {
+		return fmt.Errorf("%w: %w: %d bytes of at most %d", events.ErrUnavailable, ErrTooLarge, len(e.payload), a.maxPayload())
+	}
+	return nil
+}
+
+// enqueue hands on a record that has its room.
+func (a *appender) enqueue(tp topicPartition, e *entry) error {
 	q := a.queue(tp)
 	if q == nil || !q.put(e) {
-		a.room.Release(n)
+		a.room.Release(int64(len(e.payload)))
 		return errClosed
 	}
 	return nil

@@ -164,7 +164,7 @@ func (l *Log) AppendAsync(e events.Event, done func(events.Position, error)) {
 	p := l.layout.Partition(e.Stream)
 	r, err := events.Encode(e)
 	if err == nil {
-		err = l.appender.append(nil, l.place(p), &entry{
+		err = l.appender.tryAppend(l.place(p), &entry{
 			payload: appendPayload(make([]byte, 0, payloadSize(r)), r),
 			done: func(offset int64, err error) {
 				if err != nil {

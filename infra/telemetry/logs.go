@@ -23,7 +23,7 @@ func Logger(w io.Writer, level, format string) *slog.Logger {
 	if format == "json" || (format == "auto" && !terminal) {
 		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l}))
 	}
-	return slog.New(tint.NewHandler(w, &tint.Options{Level: l, NoColor: !terminal, TimeFormat: time.TimeOnly}))
+	return slog.New(tint.NewTextHandler(w, &tint.Options{Level: l, NoColor: !terminal, TimeFormat: time.TimeOnly}))
 }
 
 // IsTerminal tells whether a person sees what is written to w.
