@@ -28,8 +28,11 @@ type fill struct {
 
 // lane fills builds that are about equally far: they see the events together,
 // and while one round of inserts runs, everything that gathers goes with the
-// next. There is no timer: light load has the delay of one insert, heavy load
-// the cost of a batch.
+// next: light load has the delay of one insert, heavy load the cost of a batch.
+// Between two rounds the lane rests as long as the last one took, because a
+// round costs much the same for one row as for ten thousand, and the processor
+// is there for those who chat. Nobody waits for that: whoever needs the rows
+// ends the rest, and so does a backlog.
 //
 //	Follow (a goroutine a partition) ─▶ Apply ─▶ rows ─▶ writer ─▶ rows' inserts, then the checkpoints'
 //
@@ -38,7 +41,8 @@ type lane struct {
 	engine *Engine
 	ctx    context.Context
 	stop   context.CancelFunc
-	wake   chan struct{}
+	wake   chan struct{} // something has gathered
+	hurry  chan struct{} // somebody waits for it
 
 	mu       sync.Mutex
 	room     *sync.Cond
@@ -67,7 +71,7 @@ const maxIdle = 10000
 // newLane begins where the build that is furthest behind has come to.
 func (e *Engine) newLane(ctx context.Context, fills ...*fill) *lane {
 	l := &lane{
-		engine: e, fills: fills, wake: make(chan struct{}, 1), done: events.Cursor{},
+		engine: e, fills: fills, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1), done: events.Cursor{},
 		passed:   map[events.Partition]checkpoint{},
 		gathered: map[events.Partition]checkpoint{},
 		unsaved:  map[events.Partition]checkpoint{},
@@ -116,13 +120,35 @@ func (l *lane) run(upTo events.Cursor) error {
 		case <-l.wake:
 		}
 		for b := l.take(); b != nil; b = l.take() {
+			began := time.Now()
 			if err := l.write(ctx, b); err != nil {
 				return err
 			}
+			l.rest(time.Since(began))
 		}
 		if over {
 			return ctx.Err()
 		}
+	}
+}
+
+// maxRest bounds the pause between two rounds.
+const maxRest = 250 * time.Millisecond
+
+// rest pauses for as long as the last round took, unless there is reason not to.
+func (l *lane) rest(took time.Duration) {
+	l.mu.Lock()
+	behind := l.rows() >= l.engine.options.MaxRows/8
+	l.mu.Unlock()
+	if behind {
+		return
+	}
+	t := time.NewTimer(min(took, maxRest))
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-l.hurry:
+	case <-l.ctx.Done():
 	}
 }
 
@@ -156,7 +182,8 @@ func (l *lane) apply(ctx context.Context, p events.Partition, batch []events.Rec
 	at := l.passed[p]
 	for i := range batch {
 		if l.full() {
-			l.signal()
+			signal(l.wake)
+			signal(l.hurry)
 			for l.full() && ctx.Err() == nil {
 				l.room.Wait()
 			}
@@ -181,7 +208,7 @@ func (l *lane) apply(ctx context.Context, p events.Partition, batch []events.Rec
 	}
 	at.offset = passed
 	l.passed[p], l.gathered[p] = at, at
-	l.signal()
+	signal(l.wake)
 	return nil
 }
 
@@ -198,18 +225,25 @@ func (f *fill) apply(r *events.Recorded, partition string, e *Engine) (err error
 	return nil
 }
 
-func (l *lane) full() bool {
-	rows, bytes := 0, 0
+// rows is how many rows have gathered.
+func (l *lane) rows() (n int) {
 	for _, f := range l.fills {
-		rows += f.rows.size
-		bytes += f.rows.bytes
+		n += f.rows.size
 	}
-	return rows >= l.engine.options.MaxRows || bytes >= l.engine.options.MaxBytes
+	return n
 }
 
-func (l *lane) signal() {
+func (l *lane) full() bool {
+	bytes := 0
+	for _, f := range l.fills {
+		bytes += f.rows.bytes
+	}
+	return l.rows() >= l.engine.options.MaxRows || bytes >= l.engine.options.MaxBytes
+}
+
+func signal(c chan struct{}) {
 	select {
-	case l.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }

@@ -162,3 +162,17 @@ func BenchmarkHistoryPage(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkRound is a light load: one message, until all read models show it.
+func BenchmarkRound(b *testing.B) {
+	w := projectiontest.New(b, readModels()...)
+	talk(w, 0, 1)
+	w.Settle()
+	used := -processor()
+	for b.Loop() {
+		w.Say("a", "b", "hello")
+		w.Settle()
+	}
+	used += processor()
+	b.ReportMetric(float64(used.Microseconds())/1000/float64(b.N), "cpu-ms/round")
+}

@@ -25,6 +25,7 @@ func (e *Engine) Wait(ctx context.Context, names []string, c events.Cursor) (Tab
 		if why == "" {
 			return tables, nil
 		}
+		e.hurry(names)
 		if patience == nil {
 			t := time.NewTimer(e.options.Patience)
 			defer t.Stop()
@@ -36,6 +37,17 @@ func (e *Engine) Wait(ctx context.Context, names []string, c events.Cursor) (Tab
 			return nil, fmt.Errorf("%w: %s", ErrUnavailable, why)
 		case <-ctx.Done():
 			return nil, ctx.Err()
+		}
+	}
+}
+
+// hurry ends the rest of the lanes that fill the projections' live builds.
+func (e *Engine) hurry(names []string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, name := range names {
+		if m := e.modelLocked(name); m != nil && m.live != nil && m.live.lane != nil {
+			signal(m.live.lane.hurry)
 		}
 	}
 }

@@ -96,7 +96,8 @@ func (w *World) Settle() {
 	w.T.Helper()
 	end, _ := w.Log.End(context.Background())
 	Eventually(w.T, "the read models catch up", func() bool {
-		return w.Engine.Covers(w.names(), end)
+		_, err := w.Engine.Wait(context.Background(), w.names(), end)
+		return err == nil
 	})
 }
 
