@@ -22,6 +22,7 @@ type hub struct {
 	partitions int
 	rate       float64
 	burst      float64
+	atOnce     int
 	logins     atomic.Int64 // logged-in connections
 }
 
@@ -39,6 +40,7 @@ type person struct {
 	// pushed; 0 where none. A query of theirs sees at least that much.
 	seen     []atomic.Int64
 	sessions atomic.Pointer[[]*session] // logged in; replaced, never changed
+	asking   chan struct{}              // a place for each query that may run
 
 	mu     sync.Mutex
 	refs   int // sessions that hold this person
@@ -52,7 +54,7 @@ type person struct {
 const linger = time.Minute
 
 func newHub(partitions int, o Options) *hub {
-	h := &hub{seed: maphash.MakeSeed(), partitions: partitions, rate: float64(o.Rate), burst: float64(o.Burst)}
+	h := &hub{seed: maphash.MakeSeed(), partitions: partitions, rate: float64(o.Rate), burst: float64(o.Burst), atOnce: o.AtOnce}
 	for i := range h.shards {
 		h.shards[i].people = map[string]*person{}
 	}
@@ -87,7 +89,10 @@ func (h *hub) enter(user string, now time.Time, held bool) *person {
 	defer s.mu.Unlock()
 	s.sweep(now)
 	if p = s.people[user]; p == nil {
-		p = &person{id: user, hole: string(appendText(nil, user)), seen: make([]atomic.Int64, h.partitions), tokens: h.burst, filled: now}
+		p = &person{
+			id: user, hole: string(appendText(nil, user)), seen: make([]atomic.Int64, h.partitions),
+			asking: make(chan struct{}, h.atOnce), tokens: h.burst, filled: now,
+		}
 		s.people[user] = p
 	}
 	p.touch(now, held)

@@ -15,6 +15,8 @@ type Queries interface {
 	Answer(ctx context.Context, q projections.Query, caller string, seen events.Cursor) (projections.Page, error)
 }
 
+var errAsking = refuse(commands.Unavailable, "too many of your queries are under way")
+
 var errRows = refuse(commands.Unavailable, "the read model gave rows that can't be written")
 
 // ask runs a query for a user, who sees at least what this node has shown them.
@@ -26,6 +28,13 @@ func (s *Server) ask(ctx context.Context, url *URL, d decoded, p *person) reply 
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.o.QueryTimeout)
 	defer cancel()
+	select {
+	case p.asking <- struct{}{}:
+		defer func() { <-p.asking }()
+	case <-ctx.Done():
+		r.refusal = errAsking
+		return r
+	}
 	page, err := s.queries.Answer(ctx, d.query, p.id, seen)
 	if err != nil {
 		r.refusal = asRefusal(err)

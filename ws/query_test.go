@@ -115,3 +115,37 @@ func TestQueriesAnswerInTheirOwnTime(t *testing.T) {
 		t.Errorf("%v", f)
 	}
 }
+
+// However many connections a user has, few of that user's queries run at once;
+// others' do not wait for them.
+func TestQueriesOfOneUser(t *testing.T) {
+	w := newWorld(t, settings{options: Options{AtOnce: 2, QueryTimeout: time.Minute}})
+	running, release := make(chan string, 100), make(chan struct{})
+	w.queries.run = func(_ context.Context, _ projections.Query, caller string) (projections.Page, error) {
+		if running <- caller; caller == "alice" {
+			<-release
+		}
+		return projections.Page{}, nil
+	}
+	var all []*client
+	for range 5 {
+		c := w.as("alice")
+		c.request("/friend/myFriendList", "token", "alice")
+		all = append(all, c)
+	}
+	bob := w.as("bob")
+	bob.do("/friend/myFriendList", "token", "bob")
+	count := map[string]int{}
+	for range 3 {
+		count[<-running]++
+	}
+	if len(running) > 0 || count["alice"] != 2 || count["bob"] != 1 {
+		t.Errorf("running: %v and %d more", count, len(running))
+	}
+	close(release)
+	for _, c := range all {
+		if obj := c.next()["obj"].(map[string]any); obj["list"] == nil {
+			t.Errorf("%v", obj)
+		}
+	}
+}

@@ -68,6 +68,9 @@ type Options struct {
 	// Queries how many queries (8). More wait, and with them the connection's
 	// reader.
 	InFlight, Queries int
+	// AtOnce is how many queries of one user run at a time, over all connections
+	// and HTTP (4): nobody takes the read models away from others. More wait.
+	AtOnce int
 	// LogGap is how many records a resume reads from the log before it turns to
 	// the feed (10 000).
 	LogGap int64
@@ -104,6 +107,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Queries == 0 {
 		o.Queries = 8
+	}
+	if o.AtOnce == 0 {
+		o.AtOnce = 4
 	}
 	if o.LogGap == 0 {
 		o.LogGap = 10_000
