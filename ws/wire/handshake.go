@@ -13,11 +13,13 @@ import (
 const (
 	handshakeTimeout = 10 * time.Second
 	headerLimit      = 16 << 10
+	answerTimeout    = time.Minute
 )
 
 // NewServer makes an HTTP server with the limits that WebSocket connections
 // need: a request's headers take at most 16 KiB (431) and 10 s, a request with
-// its body 30 s, and an idle HTTP connection lives for two minutes.
+// its body 30 s, its answer, from the headers on, a minute, and an idle HTTP
+// connection lives for two. None of these bind a connection once it is upgraded.
 func NewServer(handler http.Handler) *http.Server {
 	return &http.Server{
 		Handler: handler,
@@ -25,6 +27,7 @@ func NewServer(handler http.Handler) *http.Server {
 		MaxHeaderBytes:    headerLimit - 4096,
 		ReadHeaderTimeout: handshakeTimeout,
 		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      answerTimeout,
 		IdleTimeout:       2 * time.Minute,
 	}
 }
