@@ -26,9 +26,9 @@ import (
 	_ "github.com/twmb/franz-go/pkg/kgo"
 	_ "github.com/vbauerster/mpb/v8"
 	_ "go.uber.org/goleak"
+	_ "golang.org/x/sync/errgroup"
 	_ "golang.org/x/sys/unix"
 	_ "golang.org/x/term"
-	_ "golang.org/x/sync/errgroup"
 	_ "gopkg.in/yaml.v3"
 	_ "pgregory.net/rapid"
 )

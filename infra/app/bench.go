@@ -33,7 +33,7 @@ way. A run in which a message was lost, repeated or out of order gives no figure
 		if load1.Pairs < 1 || load1.Depth < 1 || load1.Bytes < 24 || load1.Bytes > 16384 || seconds <= 0 {
 			return usageError{fmt.Errorf("pairs and depth must be 1 or more, bytes 24 to 16384, seconds above 0")}
 		}
-		k, err := keys(cfg)
+		k, err := signer(cfg)
 		if err != nil {
 			return err
 		}
@@ -78,7 +78,7 @@ func (p *program) benchPages() *cobra.Command {
 		if pages.User == "" || (peer == "") == (group == "") || pages.Readers < 1 || seconds <= 0 {
 			return usageError{fmt.Errorf("give --user and either --peer or --group; readers and seconds above 0")}
 		}
-		k, err := keys(cfg)
+		k, err := signer(cfg)
 		if err != nil {
 			return err
 		}

@@ -47,7 +47,7 @@ type node struct {
 
 	open   closers
 	cancel context.CancelFunc
-	ended  chan struct{} // both runs of start are over
+	ended  chan struct{} // all runs of start are over
 	failed chan error
 }
 
@@ -58,7 +58,7 @@ func openNode(ctx context.Context, cfg config.Config, logger *slog.Logger) (_ *n
 			err = errors.Join(err, n.open.close())
 		}
 	}()
-	if n.keys, err = keys(cfg); err != nil {
+	if n.keys, err = keys(cfg, logger); err != nil {
 		return nil, err
 	}
 	format, err := dates.New(dates.Style(cfg.Dates), cfg.Zone)
@@ -126,7 +126,7 @@ func models() []projections.Projection {
 func (n *node) start() <-chan error {
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel = cancel
-	done := make(chan struct{}, 2)
+	done := make(chan struct{}, 3)
 	run := func(what string, f func(context.Context) error) {
 		if err := f(ctx); err != nil && ctx.Err() == nil {
 			select {
@@ -138,7 +138,8 @@ func (n *node) start() <-chan error {
 	}
 	go run("log", n.tail.Run)
 	go run("read models", n.engine.Run)
-	go func() { <-done; <-done; close(n.ended) }()
+	go run("token keys", func(ctx context.Context) error { n.keys.Run(ctx); return nil })
+	go func() { <-done; <-done; <-done; close(n.ended) }()
 	return n.failed
 }
 

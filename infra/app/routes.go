@@ -65,6 +65,9 @@ type check struct {
 // is not ready, and the limits it runs under.
 func (n *node) readyz(w http.ResponseWriter, r *http.Request) {
 	checks := map[string]check{"log": {Ready: true}, "clickhouse": {Ready: true}, "projections": {Ready: true}}
+	var tokens check
+	tokens.Ready, tokens.Detail = n.keys.Ready()
+	checks["tokens"] = tokens
 	select {
 	case <-n.tail.Ready():
 	default:

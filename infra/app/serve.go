@@ -43,6 +43,9 @@ func (p *program) run(ctx context.Context, cfg config.Config) error {
 	if cfg.Demo && !loopback(cfg.Listen) {
 		return &config.Error{Setting: "demo", Origin: "flags or environment", Problem: "lets anybody be anybody, so it needs a loopback address, not " + cfg.Listen}
 	}
+	if cfg.Demo && cfg.TokenKey == "" && cfg.TokenJWKS != "" {
+		return &config.Error{Setting: "demo", Origin: "flags or environment", Problem: "makes tokens for its people, so it needs token-key beside token-jwks"}
+	}
 	l, err := listen(ctx, cfg.Listen)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -10,16 +11,44 @@ import (
 	"lishi/infra/tokens"
 )
 
-// keys are the configured secret's, or those of the one kept with the data.
-func keys(c config.Config) (*tokens.Keys, error) {
-	secret := []byte(c.TokenKey)
-	if len(secret) == 0 {
-		var err error
-		if secret, err = tokens.File(c.Data); err != nil {
-			return nil, err
-		}
+// keys check every request's token.
+func keys(c config.Config, logger *slog.Logger) (*tokens.Keys, error) {
+	secret, err := secret(c)
+	if err != nil {
+		return nil, err
 	}
-	return tokens.New(secret)
+	if c.TokenJWKS != "" && c.TokenAudience == "" {
+		logger.Warn("token-jwks without token-audience: tokens that the issuer made for other applications are taken too")
+	}
+	k, err := tokens.New(tokens.Options{
+		Secret: secret, JWKS: c.TokenJWKS, Issuer: c.TokenIssuer, Audience: c.TokenAudience, Logger: logger,
+	})
+	if err != nil && c.TokenJWKS != "" {
+		return nil, &config.Error{Setting: "token-jwks", Origin: "flags, environment or file", Problem: err.Error()}
+	}
+	return k, err
+}
+
+// signer makes tokens. Only the HS256 key does; those of a JWKS belong to an issuer.
+func signer(c config.Config) (*tokens.Keys, error) {
+	secret, err := secret(c)
+	if err != nil {
+		return nil, err
+	}
+	if len(secret) == 0 {
+		return nil, &config.Error{Setting: "token-key", Origin: "default", Problem: fmt.Sprintf(
+			"%v: with token-jwks, tokens come from the issuer of its keys; give token-key too to make some here", tokens.ErrNoSecret)}
+	}
+	return tokens.New(tokens.Options{Secret: secret, Issuer: c.TokenIssuer, Audience: c.TokenAudience})
+}
+
+// secret is the configured one, or the one kept with the data; none if a JWKS
+// stands for it, so that an old file there lets nobody in.
+func secret(c config.Config) ([]byte, error) {
+	if c.TokenKey != "" || c.TokenJWKS != "" {
+		return []byte(c.TokenKey), nil
+	}
+	return tokens.File(c.Data)
 }
 
 func (p *program) token() *cobra.Command {
@@ -27,7 +56,7 @@ func (p *program) token() *cobra.Command {
 	var ttl time.Duration
 	c := settings(&cobra.Command{
 		Use:   "token --user ID [--name NAME] [--role auditor|analyst|admin] [--ttl 720h]",
-		Short: "Make a token for a user, signed with the configured or the data directory's key",
+		Short: "Make a token for a user, signed with the configured or the data directory's HS256 key",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, _, err := load(c)
@@ -45,7 +74,7 @@ func (p *program) token() *cobra.Command {
 			if ttl > 0 {
 				claims.Expires = time.Now().Add(ttl)
 			}
-			k, err := keys(cfg)
+			k, err := signer(cfg)
 			if err != nil {
 				return err
 			}

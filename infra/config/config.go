@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"gopkg.in/yaml.v3"
+
+	"lishi/infra/tokens"
 )
 
 // Config is one deployment's settings. Each field's tags are its name (flag
@@ -31,7 +33,11 @@ type Config struct {
 	UserPartitions         int `name:"user-partitions" default:"0" help:"partitions of lishi.users, fixed at creation; 0: 1 embedded, 4 on Kafka"`
 	Replicas               int `name:"replicas" default:"0" help:"replication factor of new topics; 0: 1 embedded, 3 on Kafka"`
 
-	TokenKey string        `name:"token-key" default:"" help:"HS256 secret of the tokens, at least 32 bytes; empty: made once and kept in the data directory (with Kafka it must be given)" secret:"true"`
+	TokenKey      string `name:"token-key" default:"" help:"HS256 secret of the tokens, at least 32 bytes; empty: made once and kept in the data directory, unless token-jwks is given (with Kafka one of the two must be)" secret:"true"`
+	TokenJWKS     string `name:"token-jwks" default:"" help:"path or https url of a JWKS, whose keys check RS256, ES256, EdDSA and HS256 tokens; read again when it changes"`
+	TokenIssuer   string `name:"token-issuer" default:"" help:"what every token's iss must be; empty: anything"`
+	TokenAudience string `name:"token-audience" default:"" help:"what every token's aud must be or hold; empty: anything"`
+
 	Origins  string        `name:"origins" default:"" help:"exact origins, joined by commas, that pages of other hosts may connect from"`
 	Rate     float64       `name:"rate" default:"50" help:"requests a second one user may make; 0: no limit"`
 	Burst    int           `name:"burst" default:"200" help:"requests one user may make at once"`
@@ -211,8 +217,11 @@ func (c *Config) check(byName map[string]*Setting) (problems []error) {
 	if c.TokenKey != "" && len(c.TokenKey) < 32 {
 		bad("token-key", "has %d bytes, HS256 wants at least 32", len(c.TokenKey))
 	}
-	if c.TokenKey == "" && c.KafkaBrokers != "" {
-		bad("token-key", "must be given with Kafka: every node needs the same one")
+	if c.TokenKey == "" && c.TokenJWKS == "" && c.KafkaBrokers != "" {
+		bad("token-key", "it or token-jwks must be given with Kafka: every node needs the same keys")
+	}
+	if err := tokens.CheckJWKS(c.TokenJWKS); err != nil {
+		bad("token-jwks", "%v", err)
 	}
 	switch c.LogLevel {
 	case "debug", "info", "warn", "error":

@@ -52,7 +52,9 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		"not a duration":      {flags: map[string]string{"deadline": "10"}, want: "not a duration"},
 		"not a bool":          {flags: map[string]string{"demo": "perhaps"}, want: "not true or false"},
 		"short key":           {env: []string{"LISHI_TOKEN_KEY=short"}, want: "at least 32"},
-		"kafka without key":   {env: []string{"LISHI_KAFKA_BROKERS=h:9092"}, want: "must be given with Kafka"},
+		"kafka without key":   {env: []string{"LISHI_KAFKA_BROKERS=h:9092"}, want: "token-jwks must be given with Kafka"},
+		"jwks by http":        {env: []string{"LISHI_TOKEN_JWKS=http://issuer.example/keys"}, want: "https url"},
+		"jwks with password":  {env: []string{"LISHI_TOKEN_JWKS=https://a:b@issuer.example/keys"}, want: "password"},
 		"zone":                {flags: map[string]string{"zone": "Nowhere/Land"}, want: "zone"},
 		"dates":               {flags: map[string]string{"dates": "soon"}, want: "dates"},
 		"log level":           {flags: map[string]string{"log-level": "loud"}, want: "log-level"},
@@ -71,6 +73,16 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 	}
 	if _, _, err := Load(filepath.Join(dir, "absent"), nil, nil); !errors.Is(err, os.ErrNotExist) {
 		t.Fatalf("absent file: %v", err)
+	}
+}
+
+// With Kafka every node needs the same keys; a JWKS is enough.
+func TestAJWKSStandsForTheKey(t *testing.T) {
+	for _, where := range []string{"/etc/lishi/keys.json", "https://issuer.example/keys", "http://127.0.0.1:9000/keys"} {
+		c, _, err := Load("", []string{"LISHI_KAFKA_BROKERS=h:9092", "LISHI_TOKEN_JWKS=" + where}, nil)
+		if err != nil || c.TokenJWKS != where || c.TokenKey != "" {
+			t.Errorf("%s: %+v, %v", where, c, err)
+		}
 	}
 }
 

@@ -16,7 +16,7 @@ var secret = []byte("0123456789abcdef0123456789abcdef")
 
 func keys(t *testing.T) *Keys {
 	t.Helper()
-	k, err := New(secret)
+	k, err := New(Options{Secret: secret})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestRefusedTokens(t *testing.T) {
 	if _, err := k.Verify(good, now); err != nil {
 		t.Fatalf("the good one: %v", err)
 	}
-	if _, err := New([]byte("short")); err == nil {
+	if _, err := New(Options{Secret: []byte("short")}); err == nil {
 		t.Fatal("a short secret was taken")
 	}
 }

@@ -179,7 +179,7 @@ func wait(t *testing.T, what string, limit time.Duration, ok func() bool) {
 
 func token(t *testing.T, user string) string {
 	t.Helper()
-	k, err := tokens.New([]byte(secret))
+	k, err := tokens.New(tokens.Options{Secret: []byte(secret)})
 	if err != nil {
 		t.Fatal(err)
 	}

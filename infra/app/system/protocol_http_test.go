@@ -216,7 +216,7 @@ func (s *server) expiry() {
 	t := s.t
 	user := ids(1)[0]
 	s.register(user)
-	keys, err := tokens.New([]byte(secret))
+	keys, err := tokens.New(tokens.Options{Secret: []byte(secret)})
 	if err != nil {
 		t.Fatal(err)
 	}

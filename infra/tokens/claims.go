@@ -1,0 +1,80 @@
+package tokens
+
+import (
+	"encoding/json"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// claims is a token's payload.
+type claims struct {
+	Name string `json:"name,omitempty"`
+	Role string `json:"role,omitempty"`
+	jwt.RegisteredClaims
+}
+
+// UnmarshalJSON reads the claims by their exact names: encoding/json takes Role for
+// role, and an issuer may let people choose a claim of the one name who must not
+// choose the other.
+func (c *claims) UnmarshalJSON(raw []byte) error {
+	var all map[string]json.RawMessage
+	if json.Unmarshal(raw, &all) != nil || all == nil {
+		return notJWT
+	}
+	for name, to := range map[string]any{
+		"sub": &c.Subject, "iss": &c.Issuer, "aud": &c.Audience, "name": &c.Name, "role": &c.Role,
+	} {
+		if v, ok := all[name]; ok && json.Unmarshal(v, to) != nil {
+			return refusal("its " + name + " is of a wrong type")
+		}
+	}
+	for name, to := range map[string]**jwt.NumericDate{"exp": &c.ExpiresAt, "nbf": &c.NotBefore} {
+		if v, ok := all[name]; ok {
+			if *to = date(v); *to == nil {
+				return refusal("its " + name + " is not a time")
+			}
+		}
+	}
+	return nil
+}
+
+// date reads seconds since 1970 (RFC 7519, 2), up to the year 9999.
+func date(raw json.RawMessage) *jwt.NumericDate {
+	var seconds *float64
+	if json.Unmarshal(raw, &seconds) != nil || seconds == nil || math.Abs(*seconds) > 253402300799 {
+		return nil
+	}
+	return &jwt.NumericDate{Time: time.Unix(int64(math.Floor(*seconds)), 0)}
+}
+
+// check gives the reason to refuse the claims at a time, or "".
+func (c *claims) check(now time.Time, issuer, audience string) refusal {
+	switch {
+	case c.Subject == "":
+		return "no sub"
+	case c.ExpiresAt != nil && !now.Before(c.ExpiresAt.Time):
+		return "expired"
+	case c.NotBefore != nil && now.Add(clockSkew).Before(c.NotBefore.Time):
+		return "not valid yet"
+	case issuer != "" && c.Issuer != issuer:
+		return "of another issuer"
+	case audience != "" && !slices.Contains(c.Audience, audience):
+		return "for another audience"
+	}
+	return ""
+}
+
+// accessType tells whether a header's typ is that of a token that gives access
+// (RFC 7519, 5.1; RFC 9068, 2.1) or absent.
+func accessType(typ any) bool {
+	if typ == nil {
+		return true
+	}
+	s, _ := typ.(string)
+	s = strings.TrimPrefix(strings.ToLower(s), "application/")
+	return s == "jwt" || s == "at+jwt"
+}
