@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -37,6 +36,8 @@ type Options struct {
 	// Backoff is the first pause after ErrUnavailable (default 50 ms); it
 	// doubles up to 100 times as much.
 	Backoff time.Duration
+	// MaxRest bounds the pause between two rounds of inserts (default 250 ms).
+	MaxRest time.Duration
 	// Together is how many events builds may lie apart that are filled together
 	// (default 100,000).
 	Together int64
@@ -57,6 +58,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Backoff <= 0 {
 		o.Backoff = 50 * time.Millisecond
+	}
+	if o.MaxRest <= 0 {
+		o.MaxRest = 250 * time.Millisecond
 	}
 	if o.Together <= 0 {
 		o.Together = 100_000
@@ -263,52 +267,6 @@ func (e *Engine) begin(ctx context.Context, p Projection) (*build, error) {
 	return &b, recordBuild(ctx, e.db, b)
 }
 
-func (e *Engine) newFill(p Projection, b build, found map[events.Partition]checkpoint) (*fill, error) {
-	f := &fill{
-		build: b, projection: p, target: e.tail.Folded(),
-		start: map[events.Partition]checkpoint{}, done: events.Cursor{},
-	}
-	for _, p := range e.tail.Book().Layout().Partitions() {
-		c, ok := found[p]
-		if !ok {
-			c = checkpoint{offset: events.Start, eventOffset: events.Start}
-		}
-		f.start[p], f.done[p] = c, c.offset
-	}
-	var err error
-	if f.rows, err = newRows(p.Tables(), b.number); err == nil {
-		f.spare, err = newRows(p.Tables(), b.number)
-	}
-	return f, err
-}
-
-// verify refuses a build that was made from another log than this one.
-func (e *Engine) verify(ctx context.Context, f *fill) error {
-	folded := e.tail.Folded()
-	for p, c := range f.start {
-		if c.offset > folded[p] {
-			return fmt.Errorf("its rows reach %s-%d, but the log ends at %s-%d: they were made from another log; replay %s makes new ones", p, c.offset, p, folded[p], f.projection.Name())
-		}
-		if c.eventOffset < 0 {
-			continue
-		}
-		var found events.ID
-		err := e.tail.Range(ctx, p, c.eventOffset-1, c.eventOffset, func(batch []events.Recorded, _ int64) error {
-			for i := range batch {
-				found = batch[i].ID
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		if found != c.event {
-			return fmt.Errorf("its rows were made from another log, which had event %s at %s-%d; replay %s makes new ones", c.event, p, c.eventOffset, f.projection.Name())
-		}
-	}
-	return nil
-}
-
 // group puts builds together that are about equally far.
 func (e *Engine) group(fills []*fill) [][]*fill {
 	sum := func(f *fill) (n int64) {
@@ -422,32 +380,4 @@ func (e *Engine) announce() {
 func (e *Engine) changedLocked() {
 	close(e.changed)
 	e.changed = make(chan struct{})
-}
-
-// retry repeats op while what it needs is away: for ever, with growing pauses of
-// random length, so that nodes do not come back all at once.
-func (e *Engine) retry(ctx context.Context, what string, op func() error) error {
-	pause := e.options.Backoff
-	for n := 0; ; n++ {
-		err := op()
-		away := errors.Is(err, ErrUnavailable) || errors.Is(err, events.ErrUnavailable) || errors.Is(err, events.ErrUnknown)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if !away {
-			if n > 0 && err == nil {
-				e.options.Log.Info("it works again", "what", what, "attempts", n+1)
-			}
-			return err
-		}
-		if n == 0 {
-			e.options.Log.Warn("unavailable, trying again until it works", "what", what, "error", err)
-		}
-		select {
-		case <-time.After(pause/2 + rand.N(pause)):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		pause = min(2*pause, 100*e.options.Backoff)
-	}
 }

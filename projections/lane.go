@@ -10,22 +10,6 @@ import (
 	"lishi/events"
 )
 
-// fill is a build that is being filled.
-type fill struct {
-	build
-	projection Projection
-	lane       *lane         // guarded by Engine.mu; nil once nobody fills it
-	err        error         // why it failed; guarded by Engine.mu
-	candidate  bool          // becomes live once it has caught up
-	target     events.Cursor // no candidate becomes live before it has come this far
-
-	rows  *Rows // what gathers; guarded by lane.mu
-	spare *Rows // what is being written; the writer's
-
-	start map[events.Partition]checkpoint // as it was found, with every partition
-	done  events.Cursor                   // every row up to here is in ClickHouse; guarded by Engine.mu
-}
-
 // lane fills builds that are about equally far: they see the events together,
 // and while one round of inserts runs, everything that gathers goes with the
 // next: light load has the delay of one insert, heavy load the cost of a batch.
@@ -120,11 +104,13 @@ func (l *lane) run(upTo events.Cursor) error {
 		case <-l.wake:
 		}
 		for b := l.take(); b != nil; b = l.take() {
-			began := time.Now()
+			began := l.engine.options.Now()
 			if err := l.write(ctx, b); err != nil {
 				return err
 			}
-			l.rest(time.Since(began))
+			if upTo == nil {
+				l.rest(l.engine.options.Now().Sub(began))
+			}
 		}
 		if over {
 			return ctx.Err()
@@ -132,18 +118,18 @@ func (l *lane) run(upTo events.Cursor) error {
 	}
 }
 
-// maxRest bounds the pause between two rounds.
-const maxRest = 250 * time.Millisecond
-
 // rest pauses for as long as the last round took, unless there is reason not to.
 func (l *lane) rest(took time.Duration) {
 	l.mu.Lock()
 	behind := l.rows() >= l.engine.options.MaxRows/8
+	for _, f := range l.fills {
+		behind = behind || f.candidate
+	}
 	l.mu.Unlock()
 	if behind {
 		return
 	}
-	t := time.NewTimer(min(took, maxRest))
+	t := time.NewTimer(min(took, l.engine.options.MaxRest))
 	defer t.Stop()
 	select {
 	case <-t.C:
@@ -209,19 +195,6 @@ func (l *lane) apply(ctx context.Context, p events.Partition, batch []events.Rec
 	at.offset = passed
 	l.passed[p], l.gathered[p] = at, at
 	signal(l.wake)
-	return nil
-}
-
-// apply calls the projection. A panic is a fault of that projection alone.
-func (f *fill) apply(r *events.Recorded, partition string, e *Engine) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%s at %s: %v", r.Body.Type(), r.Position, p)
-		}
-	}()
-	f.rows.begin(r, partition)
-	f.projection.Apply(*r, e.tail.Book(), f.rows)
-	f.rows.end()
 	return nil
 }
 
@@ -414,45 +387,4 @@ func (l *lane) lag() time.Duration {
 		return 0
 	}
 	return l.engine.options.Now().Sub(l.fresh.at)
-}
-
-func (l *lane) fail(f *fill, err error) {
-	l.mu.Lock()
-	l.removeLocked(f)
-	l.mu.Unlock()
-	l.engine.fail(f, err)
-}
-
-func (l *lane) failAll(err error) {
-	l.mu.Lock()
-	fills := append([]*fill(nil), l.fills...)
-	l.mu.Unlock()
-	for _, f := range fills {
-		l.fail(f, err)
-	}
-}
-
-// remove takes a build out of the lane; the last one ends it.
-func (l *lane) remove(f *fill) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.removeLocked(f)
-}
-
-func (l *lane) removeLocked(f *fill) {
-	l.fills = without(l.fills, f)
-	if len(l.fills) == 0 {
-		l.stop()
-	}
-	l.room.Broadcast()
-}
-
-func without(fills []*fill, f *fill) []*fill {
-	var rest []*fill
-	for _, g := range fills {
-		if g != f {
-			rest = append(rest, g)
-		}
-	}
-	return rest
 }

@@ -1,0 +1,86 @@
+package projections
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"lishi/events"
+)
+
+func example(t testing.TB) *Rows {
+	r, err := newRows([]Table{
+		{Name: "a", Fields: []Field{{"s", "String"}, {"l", "LowCardinality(String)"}, {"i", "Int64"}, {"u", "UInt64"}, {"b", "Bool"}, {"t", "Array(String)"}}},
+		{Name: "b", Fields: []Field{{"s", "String"}}},
+	}, 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.begin(&events.Recorded{Position: events.Position{Offset: 42}}, "c3")
+	return r
+}
+
+func TestRows(t *testing.T) {
+	r := example(t)
+	r.Row("a").Text("x").Text("y").Int(-1).Uint(1).Flag(true).Texts(nil)
+	r.Row("b").Text("z")
+	r.end()
+	got := fmt.Sprintf("%s %v %s %v %d", r.tables[0].table, r.tables[0].cols, r.tables[1].table, r.tables[1].cols, r.size)
+	want := "a_b7 [{partition LowCardinality(String) [c3]} {offset UInt64 [42]} {s String [x]} {l LowCardinality(String) [y]} " +
+		"{i Int64 [-1]} {u UInt64 [1]} {b Bool [true]} {t Array(String) [[]]}] b_b7 [{partition LowCardinality(String) [c3]} {offset UInt64 [42]} {s String [z]}] 2"
+	if got != want {
+		t.Errorf("rows are\n%s, want\n%s", got, want)
+	}
+	if r.clear(); r.size != 0 || r.bytes != 0 || len(r.tables[0].cols[0].Data.([]string)) != 0 {
+		t.Error("clear leaves something")
+	}
+}
+
+func TestRowsPanicOnFaults(t *testing.T) {
+	for want, fault := range map[string]func(*Rows){
+		"no table c":                     func(r *Rows) { r.Row("c") },
+		"a row of b has 0 values of 1":   func(r *Rows) { r.Row("b"); r.end() },
+		"a row of a has 1 values of 6":   func(r *Rows) { r.Row("a").Text("x"); r.Row("a") },
+		"a row of b has more than 1":     func(r *Rows) { r.Row("b").Text("x").Text("y") },
+		"interface conversion":           func(r *Rows) { r.Row("b").Int(1) },
+		"interface conversion: inter":    func(r *Rows) { r.Row("a").Flag(true) },
+		"interface conversion: interfac": func(r *Rows) { r.Row("a").Texts(nil) },
+	} {
+		t.Run(want, func(t *testing.T) {
+			defer func() {
+				if p := fmt.Sprint(recover()); !strings.Contains(p, want) {
+					t.Errorf("it panics with %s", p)
+				}
+			}()
+			fault(example(t))
+		})
+	}
+	if _, err := newRows([]Table{{Name: "a", Fields: []Field{{"d", "Date"}}}}, 1); err == nil {
+		t.Error("a Date is accepted")
+	}
+}
+
+// A row costs no allocation once the columns have their size.
+func TestRowsDoNotAllocate(t *testing.T) {
+	r := example(t)
+	fill := func() {
+		for range 100 {
+			r.Row("a").Text("x").Text("y").Int(-1).Uint(1).Flag(true).Texts([]string{})
+		}
+	}
+	fill()
+	if n := testing.AllocsPerRun(10, func() { r.clear(); fill() }); n > 100*9 {
+		t.Errorf("%.0f allocations for 100 rows", n)
+	}
+}
+
+func BenchmarkRow(b *testing.B) {
+	r := example(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		r.Row("a").Text("x").Text("y").Int(-1).Uint(1).Flag(true).Texts(nil)
+		if r.size == 50_000 {
+			r.clear()
+		}
+	}
+}
