@@ -137,6 +137,9 @@ func createTables(ctx context.Context, db DB, tables []Table, number uint32) err
 		for _, f := range t.Fields {
 			fmt.Fprintf(&b, ", %s %s", f.Name, f.Type)
 		}
+		if t.Index != "" {
+			b.WriteString(", INDEX " + t.Index)
+		}
 		fmt.Fprintf(&b, ") ENGINE = ReplacingMergeTree(offset) ORDER BY (%s)", strings.Join(t.Key, ", "))
 		if t.Granularity > 0 {
 			fmt.Fprintf(&b, " SETTINGS index_granularity = %d", t.Granularity)

@@ -114,11 +114,11 @@ func (w window) load(ctx context.Context, r projections.Reader, caller string, s
 	if err != nil {
 		return projections.Page{}, err
 	}
-	after, err := offset("after", w.after, p, events.Start)
+	after, err := Offset("after", w.after, p, events.Start)
 	if err != nil {
 		return projections.Page{}, err
 	}
-	before, err := offset("before", w.before, p, math.MaxInt64)
+	before, err := Offset("before", w.before, p, math.MaxInt64)
 	if err != nil {
 		return projections.Page{}, err
 	}
@@ -139,8 +139,9 @@ func (w window) load(ctx context.Context, r projections.Reader, caller string, s
 	return projections.Page{List: rows}, nil
 }
 
-// offset reads a position of the conversation.
-func offset(param, position string, p events.Partition, none int64) (int64, error) {
+// Offset reads a position of a conversation that lives in p; none stands where
+// there is none.
+func Offset(param, position string, p events.Partition, none int64) (int64, error) {
 	if position == "" {
 		return none, nil
 	}
@@ -173,23 +174,23 @@ func Cut(seen []ledger.Interval, after, before int64) []Range {
 	return rs
 }
 
-// maxRanges is how many ranges one statement carries. Who left and came back
+// MaxRanges is how many ranges one statement carries. Who left and came back
 // more often than that costs a statement more.
-const maxRanges = 50
+const MaxRanges = 50
 
-// Where writes ranges as a condition.
-func Where(rs []Range) string {
+// Where writes ranges of a column of offsets as a condition.
+func Where(column string, rs []Range) string {
 	parts := make([]string, len(rs))
 	for i, r := range rs {
 		switch {
 		case r.Before == math.MaxInt64 && r.After < 0:
 			parts[i] = "1"
 		case r.Before == math.MaxInt64:
-			parts[i] = fmt.Sprintf("offset > %d", r.After)
+			parts[i] = fmt.Sprintf("%s > %d", column, r.After)
 		case r.After < 0:
-			parts[i] = fmt.Sprintf("offset < %d", r.Before)
+			parts[i] = fmt.Sprintf("%s < %d", column, r.Before)
 		default:
-			parts[i] = fmt.Sprintf("offset > %d AND offset < %d", r.After, r.Before)
+			parts[i] = fmt.Sprintf("%s > %d AND %[1]s < %[3]d", column, r.After, r.Before)
 		}
 	}
 	if len(parts) == 1 {
@@ -204,13 +205,23 @@ func chunks(rs []Range, newest bool) [][]Range {
 	if newest {
 		slices.Reverse(rs)
 	}
-	return slices.Collect(slices.Chunk(rs, maxRanges))
+	return slices.Collect(slices.Chunk(rs, MaxRanges))
 }
 
 // Nearby are settings for statements that read a few rows in the order of the
 // key: without them ClickHouse reads far ahead in every part of the table, on
 // every core, which takes eight times as long.
 const Nearby = "SETTINGS max_threads = 1, max_block_size = 256, read_in_order_use_buffering = 0"
+
+// fields are what a row is made of, in scan's order.
+const fields = "offset, id, sender, content, toString(content_type), reply_to, at_users, said"
+
+// scan reads fields, and what else the statement gives after them.
+func scan(row projections.RowScanner, more ...any) (m Message, offset uint64, err error) {
+	into := []any{&offset, &m.ChatMessageID, &m.SendUserID, &m.TalkContent, &m.ContentType, &m.ReplyTo, &m.AtUserIDs, &m.Time}
+	err = row.Scan(append(into, more...)...)
+	return m, offset, err
+}
 
 // find reads the newest or the oldest messages in the ranges. A row that was
 // written twice comes once.
@@ -222,19 +233,15 @@ func find(ctx context.Context, r projections.Reader, caller string, s events.Str
 	}
 	rows := []Message{}
 	for _, rs := range chunks(ranges, newest) {
-		sql := fmt.Sprintf(`SELECT offset, id, sender, content, toString(content_type), reply_to, at_users, said FROM %s
+		sql := fmt.Sprintf(`SELECT %s FROM %s
 			WHERE conversation = {conversation:String} AND %s
-			ORDER BY conversation %s, offset %s LIMIT 1 BY offset LIMIT {limit:UInt32} %s`, r.Table("messages"), Where(rs), order, order, Nearby)
+			ORDER BY conversation %s, offset %s LIMIT 1 BY offset LIMIT {limit:UInt32} %s`, fields, r.Table("messages"), Where("offset", rs), order, order, Nearby)
 		args := []projections.Arg{{Name: "conversation", Value: s.Key()}, {Name: "limit", Value: uint32(limit) - uint32(len(rows))}}
 		err := r.Select(ctx, sql, args, func(row projections.RowScanner) error {
-			var m Message
-			var offset uint64
-			if err := row.Scan(&offset, &m.ChatMessageID, &m.SendUserID, &m.TalkContent, &m.ContentType, &m.ReplyTo, &m.AtUserIDs, &m.Time); err != nil {
-				return err
-			}
+			m, offset, err := scan(row)
 			m.Position = events.Position{Partition: p, Offset: int64(offset)}.String()
 			rows = append(rows, m)
-			return nil
+			return err
 		})
 		if err != nil {
 			return nil, err
@@ -268,7 +275,7 @@ func skipNewest(ctx context.Context, r projections.Reader, s events.Stream, rang
 	for _, rs := range chunks(ranges, true) {
 		sql := fmt.Sprintf(`SELECT count(), min(offset) FROM (SELECT offset FROM %s WHERE conversation = {conversation:String} AND %s
 			ORDER BY conversation DESC, offset DESC LIMIT 1 BY offset LIMIT {n:UInt64})
-			SETTINGS max_threads = 1, read_in_order_use_buffering = 0`, r.Table("messages"), Where(rs))
+			SETTINGS max_threads = 1, read_in_order_use_buffering = 0`, r.Table("messages"), Where("offset", rs))
 		args := []projections.Arg{{Name: "conversation", Value: s.Key()}, {Name: "n", Value: uint64(n)}}
 		var found, least uint64
 		err := r.Select(ctx, sql, args, func(row projections.RowScanner) error { return row.Scan(&found, &least) })

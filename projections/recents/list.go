@@ -158,7 +158,7 @@ func olderHeads(ctx context.Context, r projections.Reader, hs []head) ([]head, e
 				continue
 			}
 			unions = append(unions, fmt.Sprintf(`SELECT * FROM (SELECT toUInt32(%d) AS n, offset, recorded FROM %s WHERE conversation = {c%d:String} AND %s
-				ORDER BY conversation DESC, offset DESC LIMIT 1)`, i, r.Table("messages"), i, history.Where(ranges)))
+				ORDER BY conversation DESC, offset DESC LIMIT 1)`, i, r.Table("messages"), i, history.Where("offset", ranges)))
 			args = append(args, projections.Arg{Name: fmt.Sprintf("c%d", i), Value: h.stream.Key()})
 		}
 		if len(unions) == 0 {
@@ -290,7 +290,7 @@ func unread(ctx context.Context, r projections.Reader, caller string, list []Rec
 		for n, i := range part {
 			key := list[i].head.stream.Key()
 			places[key] = i
-			ors = append(ors, fmt.Sprintf("(conversation = {c%d:String} AND %s)", n, history.Where(ranges[i])))
+			ors = append(ors, fmt.Sprintf("(conversation = {c%d:String} AND %s)", n, history.Where("offset", ranges[i])))
 			args = append(args, projections.Arg{Name: fmt.Sprintf("c%d", n), Value: key})
 		}
 		sql := fmt.Sprintf(`SELECT conversation, count() FROM (SELECT conversation, offset FROM %s
