@@ -59,32 +59,52 @@ func (LoadPair) Needs() []string { return []string{Name} }
 // Needs implements projections.Query.
 func (LoadGroup) Needs() []string { return []string{Name} }
 
-// Run implements projections.Query. What two people said stays readable for both
-// after their friendship has ended.
+// Run implements projections.Query.
 func (q LoadPair) Run(ctx context.Context, r projections.Reader, caller string) (projections.Page, error) {
-	if _, ok := r.Book.User(q.UserID); !ok {
-		return projections.Page{}, commands.ErrNotFound.With("no such user")
-	}
-	if q.UserID == caller {
-		return projections.Page{}, commands.ErrBadRequest.With("userId is yourself")
+	s, seen, err := WithUser(r, caller, q.UserID)
+	if err != nil {
+		return projections.Page{}, err
 	}
 	w := window{q.Page, q.PageSize, q.Before, q.After, q.Limit}
-	return w.load(ctx, r, caller, events.PairStream(caller, q.UserID), Everything)
+	return w.load(ctx, r, caller, s, seen)
 }
 
 // Run implements projections.Query.
 func (q LoadGroup) Run(ctx context.Context, r projections.Reader, caller string) (projections.Page, error) {
-	s := events.GroupStream(q.GroupID)
-	relations := r.Book.Relations(s)
-	if _, ok := relations.Group(s); !ok {
-		return projections.Page{}, commands.ErrNotFound.With("no such group")
-	}
-	seen := relations.Intervals(s, caller)
-	if len(seen) == 0 {
-		return projections.Page{}, commands.ErrNotMember
+	s, seen, err := InGroup(r, caller, q.GroupID)
+	if err != nil {
+		return projections.Page{}, err
 	}
 	w := window{q.Page, q.PageSize, q.Before, q.After, q.Limit}
 	return w.load(ctx, r, caller, s, seen)
+}
+
+// WithUser is the caller's conversation with a user, and what the caller may see
+// of it. What two people said stays readable for both after their friendship has
+// ended.
+func WithUser(r projections.Reader, caller, user string) (events.Stream, []ledger.Interval, error) {
+	if _, ok := r.Book.User(user); !ok {
+		return events.Stream{}, nil, commands.ErrNotFound.With("no such user")
+	}
+	if user == caller {
+		return events.Stream{}, nil, commands.ErrBadRequest.With("userId is yourself")
+	}
+	return events.PairStream(caller, user), Everything, nil
+}
+
+// InGroup is a group's conversation, and what the caller may see of it: what was
+// said while the caller was a member.
+func InGroup(r projections.Reader, caller, group string) (events.Stream, []ledger.Interval, error) {
+	s := events.GroupStream(group)
+	relations := r.Book.Relations(s)
+	if _, ok := relations.Group(s); !ok {
+		return events.Stream{}, nil, commands.ErrNotFound.With("no such group")
+	}
+	seen := relations.Intervals(s, caller)
+	if len(seen) == 0 {
+		return events.Stream{}, nil, commands.ErrNotMember
+	}
+	return s, seen, nil
 }
 
 // Everything is the interval of those who see all of a conversation.
