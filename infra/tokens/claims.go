@@ -2,6 +2,7 @@ package tokens
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -25,30 +26,38 @@ func (c *claims) UnmarshalJSON(raw []byte) error {
 	if json.Unmarshal(raw, &all) != nil || all == nil {
 		return notJWT
 	}
-	for name, to := range map[string]any{
-		"sub": &c.Subject, "iss": &c.Issuer, "aud": &c.Audience, "name": &c.Name, "role": &c.Role,
-	} {
-		if v, ok := all[name]; ok && json.Unmarshal(v, to) != nil {
-			return refusal("its " + name + " is of a wrong type")
+	for name, v := range all {
+		var err error
+		switch name {
+		case "sub":
+			err = json.Unmarshal(v, &c.Subject)
+		case "iss":
+			err = json.Unmarshal(v, &c.Issuer)
+		case "aud":
+			err = json.Unmarshal(v, &c.Audience)
+		case "name":
+			err = json.Unmarshal(v, &c.Name)
+		case "role":
+			err = json.Unmarshal(v, &c.Role)
+		case "exp":
+			c.ExpiresAt, err = date(v)
+		case "nbf":
+			c.NotBefore, err = date(v)
 		}
-	}
-	for name, to := range map[string]**jwt.NumericDate{"exp": &c.ExpiresAt, "nbf": &c.NotBefore} {
-		if v, ok := all[name]; ok {
-			if *to = date(v); *to == nil {
-				return refusal("its " + name + " is not a time")
-			}
+		if err != nil {
+			return refusal("its " + name + " is of a wrong type")
 		}
 	}
 	return nil
 }
 
 // date reads seconds since 1970 (RFC 7519, 2), up to the year 9999.
-func date(raw json.RawMessage) *jwt.NumericDate {
+func date(raw json.RawMessage) (*jwt.NumericDate, error) {
 	var seconds *float64
 	if json.Unmarshal(raw, &seconds) != nil || seconds == nil || math.Abs(*seconds) > 253402300799 {
-		return nil
+		return nil, errors.New("not a time")
 	}
-	return &jwt.NumericDate{Time: time.Unix(int64(math.Floor(*seconds)), 0)}
+	return &jwt.NumericDate{Time: time.Unix(int64(math.Floor(*seconds)), 0)}, nil
 }
 
 // check gives the reason to refuse the claims at a time, or "".

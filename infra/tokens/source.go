@@ -242,7 +242,11 @@ func (s *source) take(raw []byte, err error) {
 	}
 	if err != nil {
 		if s.problem == nil || s.problem.Error() != err.Error() {
-			s.logger.Warn("the token keys can't be read; the last good ones hold", "error", err)
+			hold := "its tokens are refused until it can"
+			if s.raw != nil {
+				hold = "its last good keys hold"
+			}
+			s.logger.Warn("the JWKS can't be read; "+hold, "error", err)
 		}
 		s.problem = err
 		return
@@ -251,11 +255,11 @@ func (s *source) take(raw []byte, err error) {
 		s.raw, s.unused = raw, unused
 		s.keys.Store(&keys)
 		for _, why := range unused {
-			s.logger.Warn("a token key is not used", "reason", why)
+			s.logger.Warn("a key of the JWKS is not used", "reason", why)
 		}
 	}
 	if !same || s.problem != nil {
-		s.logger.Info("token keys read", "keys", len(*s.keys.Load()))
+		s.logger.Info("JWKS read", "keys", len(*s.keys.Load()))
 	}
 	s.problem = nil
 }
