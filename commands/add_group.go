@@ -24,7 +24,7 @@ type AddGroup struct {
 // Stream implements Command: the group's id is the event's.
 func (c AddGroup) Stream(l Lookup, a Actor) (events.Stream, error) {
 	if c.JoinMode != "" && !joinMode(c.JoinMode) {
-		return events.Stream{}, ErrBadRequest.With(`joinMode must be "0" (by invitation), "1" (by application) or "9" (open)`)
+		return events.Stream{}, errJoinMode
 	}
 	if n := len(c.invited(a)); n > MaxInvitations {
 		return events.Stream{}, ErrBadRequest.With(fmt.Sprintf("userIds: %d people, at most %d can be invited at once", n, MaxInvitations))
@@ -34,6 +34,8 @@ func (c AddGroup) Stream(l Lookup, a Actor) (events.Stream, error) {
 
 // Scope implements Scoped: the actor, since there is no group yet.
 func (AddGroup) Scope(_ events.Stream, a Actor) events.Stream { return events.UserStream(a.ID) }
+
+var errJoinMode = ErrBadRequest.With(`joinMode must be "0" (by invitation), "1" (by application) or "9" (open)`)
 
 func joinMode(s string) bool {
 	return s == events.JoinByInvitation || s == events.JoinByApplication || s == events.JoinOpen

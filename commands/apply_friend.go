@@ -6,6 +6,8 @@ import (
 	"lishi/events"
 )
 
+const urlApplyFriend = "/friend/applyFriend"
+
 // ApplyFriend asks a user for friendship. Where that user has applied already,
 // the two become friends at once.
 //
@@ -26,20 +28,23 @@ func (c ApplyFriend) Decide(s State, a Actor, now time.Time) (events.Body, error
 	if err := s.knows(c.UserID); err != nil {
 		return nil, err
 	}
+	if err := s.knowsFolder(a.ID, c.FriendGroupID); err != nil {
+		return nil, err
+	}
 	stream := events.PairStream(a.ID, c.UserID)
 	pair := s.relations(stream).Pair(stream)
-	switch {
-	case pair.Blocked(a.ID) || pair.Blocked(c.UserID):
-		return nil, ErrBlocked
-	case pair.Friends:
-		return nil, ErrConflict.With("you are friends already")
+	st := friendship(&pair, a.ID, now)
+	if pair.Blocked(a.ID) || pair.Blocked(c.UserID) {
+		return nil, pairs.permit(urlApplyFriend, st, blockedByOne)
+	}
+	if err := pairs.permit(urlApplyFriend, st, always); err != nil {
+		if st == applied {
+			err = ErrConflict.With("you have applied already; the application waits to be verified")
+		}
+		return nil, err
 	}
 	for _, w := range pair.Waiting {
-		switch {
-		case !waits(w, now):
-		case w.Actor == a.ID:
-			return nil, ErrConflict.With("you have applied already; the application waits to be verified")
-		default:
+		if waits(w, now) { // the other one's
 			return events.FriendAgreed{
 				Application: w.ID, Applicant: w.Actor, Note: c.Note, Remark: c.Remark, FriendGroupID: c.FriendGroupID, Crossed: true,
 			}, nil

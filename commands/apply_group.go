@@ -7,6 +7,8 @@ import (
 	"lishi/events/ledger"
 )
 
+const urlApplyGroup = "/group/applyGroup"
+
 // ApplyGroup asks to become a member of a group, and becomes one at once where
 // the group is open.
 //
@@ -29,20 +31,30 @@ func (c ApplyGroup) Decide(s State, a Actor, now time.Time) (events.Body, error)
 	if err != nil {
 		return nil, err
 	}
-	if _, member := s.member(stream, a.ID); member {
-		return nil, ErrConflict.With("you are a member of this group already")
+	st, _ := s.standing(stream, a.ID)
+	if err := groups.permit(urlApplyGroup, st, letsIn(group)); err != nil {
+		return nil, err
 	}
-	switch group.JoinMode {
-	case events.JoinOpen:
+	if group.JoinMode == events.JoinOpen {
 		return events.GroupJoined{GroupName: group.Name}, nil
-	case events.JoinByInvitation:
-		return nil, ErrForbidden.With("people join this group by invitation only")
 	}
 	if w, ok := s.relations(stream).GroupApplication(stream, a.ID); ok && waits(w, now) {
+		when := hasApplied
 		if w.Kind == ledger.GroupInvitation {
-			return nil, ErrConflict.With("you are invited to this group; verify the invitation")
+			when = isInvited
 		}
-		return nil, ErrConflict.With("you have applied already; the application waits to be verified")
+		return nil, groups.permit(urlApplyGroup, st, when)
 	}
 	return events.GroupApplied{GroupName: group.Name, Note: c.Note, ExpiresAt: s.expiresAt(now)}, nil
+}
+
+// letsIn is the condition that a group's joinMode stands for.
+func letsIn(g ledger.Group) string {
+	switch g.JoinMode {
+	case events.JoinOpen:
+		return openGroup
+	case events.JoinByInvitation:
+		return byInvitation
+	}
+	return byApplication
 }

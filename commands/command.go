@@ -20,7 +20,7 @@ type Actor struct{ ID, Name string }
 //
 // the name on the wire, the limit class (see Limits), then "optional" where it
 // may be missing. Fields are strings, lists of strings, int64 or bool; a missing
-// optional param is the zero value.
+// optional param is the zero value. A *string tells the empty text from none.
 type Command interface {
 	// Stream is the stream the event belongs to. Its errors are *Refusal.
 	Stream(Lookup, Actor) (events.Stream, error)
@@ -36,6 +36,9 @@ type Lookup interface {
 	Application(events.ID) (ledger.Application, bool)
 	// EventID is the id of the event that this request makes, within a scope.
 	EventID(scope events.Stream) events.ID
+	// Record is the valid event that an About command names, once the handler has
+	// fetched it.
+	Record() (events.Recorded, bool)
 }
 
 // Ordered is implemented by commands whose events do not carry a revision:
@@ -49,7 +52,9 @@ type Scoped interface {
 }
 
 // About is implemented by commands about a record: the handler fetches it, and
-// State.Record shows it. An error is a *Refusal.
+// State.Record shows it to Decide. Where Stream needs it, it fails with
+// not_found until it is there. The zero position names no record. An error is a
+// *Refusal.
 type About interface {
 	About() (events.Position, error)
 }
@@ -84,6 +89,12 @@ func (l Limits) Max(class string) int {
 	}
 	return 0
 }
+
+// MaxMentions bounds the people that one message may name.
+const MaxMentions = 200
+
+// MaxMute bounds how long a member can be muted, in minutes: ten years.
+const MaxMute = 10 * 366 * 24 * 60
 
 // MaxInvitations bounds the invitations of one addGroup, since they stand in one
 // event.

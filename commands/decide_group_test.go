@@ -39,20 +39,31 @@ func byRole(t *testing.T, setup func(*world), do func(*world) Command, want map[
 }
 
 func TestSendGroupMessage(t *testing.T) {
-	c := SendGroupMessage{GroupID: "g", Content: "hi", ContentType: "text", ReplyTo: "c1-2", AtUserIDs: []string{"o"}}
-	event := body(events.MessageSent{Content: events.Content{Plain: "hi"}, ContentType: "text", ReplyTo: "c1-2", AtUserIDs: []string{"o"}})
-	byRole(t, peopleOfG("1"), cmd(c), map[role]string{"o": "", "a": "", "m": "", "x": NotMember}, event)
+	send := func(w *world) Command {
+		replyTo := w.said("o", events.GroupStream("g"), "?")
+		w.ids["replyTo"] = events.NewID(replyTo, "", "")
+		return SendGroupMessage{GroupID: "g", Content: "hi", ContentType: "text", ReplyTo: replyTo, AtUserIDs: []string{"o"}}
+	}
+	event := func(w *world) events.Body {
+		for p := range w.log {
+			if w.ids["replyTo"] == events.NewID(p.String(), "", "") {
+				return events.MessageSent{Content: events.Content{Plain: "hi"}, ContentType: "text", ReplyTo: p.String(), AtUserIDs: []string{"o"}}
+			}
+		}
+		return nil
+	}
+	byRole(t, peopleOfG("1"), send, map[role]string{"o": "", "a": "", "m": "", "x": NotMember}, event)
 	mute := func(w *world) {
 		w.say("o", events.GroupStream("g"), events.GroupMemberMuted{UserID: "m", MutedUntil: w.now.Add(time.Minute).UnixMilli()})
 	}
 	runRows(t, []row{
-		{name: "muted", actor: "m", setup: all(peopleOfG("1"), mute), do: cmd(c), reason: Muted},
-		{name: "no longer muted", actor: "m", setup: all(peopleOfG("1"), mute, days8), do: cmd(c), want: event},
-		{name: "removed", actor: "m", do: cmd(c), reason: NotMember, setup: all(peopleOfG("1"), func(w *world) {
+		{name: "muted", actor: "m", setup: all(peopleOfG("1"), mute), do: send, reason: Muted},
+		{name: "no longer muted", actor: "m", setup: all(peopleOfG("1"), mute, days8), do: send, want: event},
+		{name: "removed", actor: "m", do: send, reason: NotMember, setup: all(peopleOfG("1"), func(w *world) {
 			w.say("o", events.GroupStream("g"), events.GroupMemberRemoved{UserID: "m"})
 		})},
-		{name: "deleted group", actor: "o", setup: all(peopleOfG("1"), deleted), do: cmd(c), reason: NotFound},
-		{name: "no group", actor: "a", do: cmd(c), reason: NotFound},
+		{name: "deleted group", actor: "o", setup: all(peopleOfG("1"), deleted), do: cmd(SendGroupMessage{GroupID: "g", Content: "hi"}), reason: NotFound},
+		{name: "no group", actor: "a", do: cmd(SendGroupMessage{GroupID: "g", Content: "hi"}), reason: NotFound},
 	})
 }
 

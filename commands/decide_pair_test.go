@@ -39,8 +39,10 @@ func TestSendMessage(t *testing.T) {
 		{name: "strangers", actor: "a", do: send, reason: NotFriend},
 		{name: "friends", actor: "a", setup: friends, do: send, want: body(hi)},
 		{name: "everything is handed on", actor: "a", setup: friends,
-			do:   cmd(SendMessage{ReceiveUserID: "b", Content: "x", ContentType: "image", ReplyTo: "c0-3"}),
-			want: body(events.MessageSent{Content: events.Content{Plain: "x"}, ContentType: "image", ReplyTo: "c0-3"})},
+			do: func(w *world) Command {
+				return SendMessage{ReceiveUserID: "b", Content: "x", ContentType: "image", ReplyTo: w.said("b", events.PairStream("a", "b"), "?")}
+			},
+			want: body(events.MessageSent{Content: events.Content{Plain: "x"}, ContentType: "image", ReplyTo: "c1-2"})},
 		{name: "an application is no friendship", actor: "a", setup: aApplied, do: send, reason: NotFriend},
 		{name: "friends no more", actor: "a", setup: unfriended, do: send, reason: NotFriend},
 		{name: "blocked by the receiver", actor: "a", setup: all(friends, block("b", "a")), do: send, reason: Blocked},
@@ -53,26 +55,26 @@ func TestSendMessage(t *testing.T) {
 }
 
 func TestApplyFriend(t *testing.T) {
-	apply := cmd(ApplyFriend{UserID: "b", Note: "n", Remark: "r", FriendGroupID: "f"})
+	apply := cmd(ApplyFriend{UserID: "b", Note: "n", Remark: "r", FriendGroupID: "0"})
 	applied := func(w *world) events.Body {
-		return events.FriendApplied{Note: "n", Remark: "r", FriendGroupID: "f", ExpiresAt: w.later()}
+		return events.FriendApplied{Note: "n", Remark: "r", FriendGroupID: "0", ExpiresAt: w.later()}
 	}
 	runRows(t, []row{
 		{name: "strangers", actor: "a", do: apply, want: applied},
 		{name: "a shorter expiry", actor: "a", do: apply, policy: Policy{Expiry: time.Hour}, want: func(w *world) events.Body {
-			return events.FriendApplied{Note: "n", Remark: "r", FriendGroupID: "f", ExpiresAt: w.now.Add(time.Hour).UnixMilli()}
+			return events.FriendApplied{Note: "n", Remark: "r", FriendGroupID: "0", ExpiresAt: w.now.Add(time.Hour).UnixMilli()}
 		}},
 		{name: "friends", actor: "a", setup: friends, do: apply, reason: Conflict},
 		{name: "friends no more", actor: "a", setup: unfriended, do: apply, want: applied},
 		{name: "applied already", actor: "a", setup: all(aApplied, minuteBefore), do: apply, reason: Conflict},
 		{name: "own application expired", actor: "a", setup: all(aApplied, days8), do: apply, want: applied},
 		{name: "crossing", actor: "a", setup: all(bApplied, minuteBefore), do: apply, want: func(w *world) events.Body {
-			return events.FriendAgreed{Application: w.ids["one"], Applicant: "b", Note: "n", Remark: "r", FriendGroupID: "f", Crossed: true}
+			return events.FriendAgreed{Application: w.ids["one"], Applicant: "b", Note: "n", Remark: "r", FriendGroupID: "0", Crossed: true}
 		}},
 		{name: "crossing an expired one", actor: "a", setup: all(bApplied, days8), do: apply, want: applied},
 		{name: "crossing, own one expired", actor: "a", setup: all(func(w *world) { w.applied("old", "a", "b") }, days8, bApplied), do: apply,
 			want: func(w *world) events.Body {
-				return events.FriendAgreed{Application: w.ids["one"], Applicant: "b", Note: "n", Remark: "r", FriendGroupID: "f", Crossed: true}
+				return events.FriendAgreed{Application: w.ids["one"], Applicant: "b", Note: "n", Remark: "r", FriendGroupID: "0", Crossed: true}
 			}},
 		{name: "refused before", actor: "a", do: apply, want: applied, setup: all(aApplied, func(w *world) {
 			w.say("b", events.PairStream("a", "b"), events.FriendRefused{Application: w.ids["one"], Applicant: "a"})
@@ -90,7 +92,7 @@ func TestApplyFriend(t *testing.T) {
 func TestVerifyFriend(t *testing.T) {
 	verify := func(state string) func(*world) Command {
 		return func(w *world) Command {
-			return VerifyFriend{ApplyFriendID: w.id("one"), ApplyState: state, Note: "n", FriendGroupID: "f"}
+			return VerifyFriend{ApplyFriendID: w.id("one"), ApplyState: state, Note: "n", FriendGroupID: "0"}
 		}
 	}
 	agreed := func(w *world) {
@@ -102,7 +104,7 @@ func TestVerifyFriend(t *testing.T) {
 	removed := func(w *world) { w.say("a", events.PairStream("a", "b"), events.FriendRemoved{}) }
 	runRows(t, []row{
 		{name: "agree", actor: "a", setup: all(bApplied, minuteBefore), do: verify("9"), want: func(w *world) events.Body {
-			return events.FriendAgreed{Application: w.ids["one"], Applicant: "b", Note: "n", FriendGroupID: "f"}
+			return events.FriendAgreed{Application: w.ids["one"], Applicant: "b", Note: "n", FriendGroupID: "0"}
 		}},
 		{name: "refuse", actor: "a", setup: bApplied, do: verify("0"), want: func(w *world) events.Body {
 			return events.FriendRefused{Application: w.ids["one"], Applicant: "b", Note: "n"}

@@ -6,6 +6,8 @@ import (
 	"lishi/events"
 )
 
+const urlDeleteFriend = "/friend/deleteFriend"
+
 // DeleteFriend ends a friendship for both.
 //
 // url /friend/deleteFriend · event friend.removed · push 6 to the removed.
@@ -19,13 +21,14 @@ func (c DeleteFriend) Stream(_ Lookup, a Actor) (events.Stream, error) {
 }
 
 // Decide implements Command.
-func (c DeleteFriend) Decide(s State, a Actor, _ time.Time) (events.Body, error) {
+func (c DeleteFriend) Decide(s State, a Actor, now time.Time) (events.Body, error) {
 	if err := s.knows(c.FriendID); err != nil {
 		return nil, err
 	}
 	stream := events.PairStream(a.ID, c.FriendID)
-	if !s.relations(stream).FriendsAt(stream, events.Now) {
-		return nil, ErrNotFriend
+	pair := s.relations(stream).Pair(stream)
+	if err := pairs.permit(urlDeleteFriend, friendship(&pair, a.ID, now), always); err != nil {
+		return nil, err
 	}
 	return events.FriendRemoved{}, nil
 }

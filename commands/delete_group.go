@@ -6,6 +6,8 @@ import (
 	"lishi/events"
 )
 
+const urlDeleteGroup = "/group/deleteGroup"
+
 // DeleteGroup ends a group, by its owner. What is said stays readable for those
 // who could read it.
 //
@@ -28,12 +30,9 @@ func (c DeleteGroup) Decide(s State, a Actor, _ time.Time) (events.Body, error) 
 	if err != nil {
 		return nil, err
 	}
-	m, member := s.member(stream, a.ID)
-	switch {
-	case !member:
-		return nil, ErrNotMember
-	case m.Role != events.Owner:
-		return nil, ErrForbidden.With("only the owner may delete a group")
+	st, _ := s.standing(stream, a.ID)
+	if err := groups.permit(urlDeleteGroup, st, always); err != nil {
+		return nil, err
 	}
 	return events.GroupDeleted{GroupName: group.Name, Note: c.Note}, nil
 }

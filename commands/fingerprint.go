@@ -50,6 +50,8 @@ func appendValue(b []byte, v reflect.Value) []byte {
 		return binary.BigEndian.AppendUint64(b, uint64(v.Int()))
 	case reflect.Bool:
 		return append(b, 1)
+	case reflect.Pointer: // given, be it empty
+		return appendValue(b, v.Elem())
 	case reflect.Slice:
 		b = binary.BigEndian.AppendUint32(b, uint32(v.Len()))
 		for i := range v.Len() {

@@ -7,6 +7,8 @@ import (
 	"lishi/events/ledger"
 )
 
+const urlGroupVerify = "/group/groupVerify"
+
 // GroupVerify answers an application for membership, by the group's owner or an
 // admin.
 //
@@ -41,11 +43,12 @@ func (c GroupVerify) Decide(s State, a Actor, now time.Time) (events.Body, error
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.chief(app.Stream, a); err != nil {
+	st, _ := s.standing(app.Stream, a.ID)
+	if err := groups.permit(urlGroupVerify, st, always); err != nil {
 		return nil, err
 	}
 	if err := s.admissible(app, now); err != nil {
-		return nil, err
+		return nil, because(groups.permit(urlGroupVerify, st, waitsNoLonger), err)
 	}
 	return events.GroupApplicationVerified{
 		GroupName: group.Name, Application: app.ID, UserID: app.User, State: c.ApplyState, Note: c.Note,

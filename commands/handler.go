@@ -78,6 +78,9 @@ type Handler struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	workers sync.WaitGroup
+
+	lines sync.Mutex
+	line  map[events.Position][]*pending // commands whose stream is not known yet, by the record they are about
 }
 
 // NewHandler makes a handler. The tail's delivery must hand every record to
@@ -91,6 +94,7 @@ func NewHandler(log events.AsyncLog, t Tail, o Options) *Handler {
 	}
 	h := &Handler{
 		log: log, tail: t, book: t.Book(), options: o, parts: map[events.Topic][]*part{}, idle: make(chan struct{}, 1),
+		line: map[events.Position][]*pending{},
 	}
 	for _, p := range h.book.Layout().Partitions() {
 		h.parts[p.Topic] = append(h.parts[p.Topic], newPart(p, h.book.Ledger(p)))
@@ -118,23 +122,21 @@ func (h *Handler) Submit(ctx context.Context, r Request, done func(Outcome)) {
 
 func (h *Handler) submit(ctx context.Context, r Request, id events.ID, done func(Outcome)) {
 	p := h.newPending(r, id, done)
-	if err := h.enter(ctx); err != nil {
+	err := h.enter(ctx)
+	if err != nil {
 		done(Outcome{Err: h.turnAway(p, err)})
 		return
 	}
 	if c, ok := r.Command.(About); ok {
-		position, err := c.About()
-		if err != nil {
+		if p.about, err = c.About(); err != nil {
 			h.reject(p, err)
 			return
 		}
-		h.workers.Go(func() { h.resolve(p, &position) })
-		return
 	}
 	stream, err := r.Command.Stream(&p.state, r.Actor)
 	if err != nil {
 		if refusal(err).rests() {
-			h.workers.Go(func() { h.resolve(p, nil) })
+			h.lineUp(p)
 			return
 		}
 		h.reject(p, err)
@@ -175,6 +177,11 @@ func (h *Handler) leave(n int) {
 func (h *Handler) turnAway(p *pending, err error) error {
 	stream, e := p.request.Command.Stream(&p.state, p.request.Actor)
 	if e != nil {
+		if c, ok := p.request.Command.(About); ok {
+			if about, e := c.About(); e == nil && h.underWayAbout(p, about) {
+				return ErrUnknown
+			}
+		}
 		return err
 	}
 	h.name(p, stream)
@@ -184,6 +191,23 @@ func (h *Handler) turnAway(p *pending, err error) error {
 		return ErrUnknown
 	}
 	return err
+}
+
+// underWayAbout tells whether the same request about a record is under way or in
+// doubt. Its id is not known without the record, so it is searched for.
+func (h *Handler) underWayAbout(p *pending, about events.Position) bool {
+	if h.book.Ledger(about.Partition) == nil {
+		return false
+	}
+	part := h.part(about.Partition)
+	part.mu.Lock()
+	defer part.mu.Unlock()
+	for _, other := range part.commands {
+		if r := &other.request; r.Fingerprint == p.request.Fingerprint && r.Actor.ID == p.request.Actor.ID && r.UniqueNo == p.request.UniqueNo {
+			return true
+		}
+	}
+	return false
 }
 
 // reject answers a command that never came as far as a stream.

@@ -49,14 +49,20 @@ func (h *Handler) attempt(p *pending, mayBlock bool) step {
 			return repeated
 		}
 	}
+	if p.mustFetch() {
+		if !mayBlock {
+			return blocking
+		}
+		if err := h.fetch(p); err != nil {
+			h.answer(p, Outcome{Err: err})
+			return answered
+		}
+	}
 	p.rests.reset()
 	body, name, err := h.decide(p)
 	if err != nil {
-		if p.why = refusal(err); p.why.rests() {
-			return refused
-		}
-		h.answer(p, Outcome{Err: p.why})
-		return answered
+		p.why = refusal(err)
+		return refused
 	}
 	e := events.Event{
 		ID: p.id, Stream: p.stream, Actor: r.Actor.ID, ActorName: name, Request: r.UniqueNo,
@@ -283,12 +289,44 @@ func (h *Handler) sleep(d time.Duration) {
 	}
 }
 
+// lineUp resolves a command whose stream is not known yet. Those about the same
+// record go one after the other, so that two edits of a message come into the
+// log in the order of their coming; those about none need not wait.
+func (h *Handler) lineUp(p *pending) {
+	if !p.mustFetch() {
+		h.workers.Go(func() { h.resolve(p) })
+		return
+	}
+	h.lines.Lock()
+	defer h.lines.Unlock()
+	waiting, busy := h.line[p.about]
+	h.line[p.about] = append(waiting, p)
+	if !busy {
+		h.workers.Go(func() { h.workLine(p.about) })
+	}
+}
+
+func (h *Handler) workLine(about events.Position) {
+	for {
+		h.lines.Lock()
+		waiting := h.line[about]
+		if len(waiting) == 0 {
+			delete(h.line, about)
+			h.lines.Unlock()
+			return
+		}
+		h.line[about] = waiting[1:]
+		h.lines.Unlock()
+		h.resolve(waiting[0])
+	}
+}
+
 // resolve does what a command needs before its stream is known and that may
 // block: it fetches the record that the command is about, and makes sure that
 // what was not found is not there.
-func (h *Handler) resolve(p *pending, about *events.Position) {
-	if about != nil {
-		if err := h.fetch(p, *about); err != nil {
+func (h *Handler) resolve(p *pending) {
+	if p.mustFetch() {
+		if err := h.fetch(p); err != nil {
 			h.reject(p, err)
 			return
 		}
@@ -308,11 +346,15 @@ func (h *Handler) resolve(p *pending, about *events.Position) {
 	h.admit(p, stream)
 }
 
+func (p *pending) mustFetch() bool { return p.about != (events.Position{}) && !p.fetched }
+
 // fetch shows a valid record to the command. One that is void, or beyond the
 // log's end, is not shown.
-func (h *Handler) fetch(p *pending, about events.Position) error {
+func (h *Handler) fetch(p *pending) error {
+	about := p.about
 	l := h.book.Ledger(about.Partition)
 	if l == nil {
+		p.fetched = true
 		return nil
 	}
 	if about.Offset > l.Folded() {
@@ -320,6 +362,7 @@ func (h *Handler) fetch(p *pending, about events.Position) error {
 			return err
 		}
 	}
+	p.fetched = true
 	if about.Offset > l.Folded() || l.Void(about.Offset) {
 		return nil
 	}

@@ -20,10 +20,12 @@ type pending struct {
 	part     *part // of the stream
 	other    *part // where else the id can be; nil if that is the same
 
-	found  events.Position // of the event that a repeat is answered with
-	judged ledger.Verdict  // on that event
-	why    *Refusal        // of the last attempt
-	caught []events.Partition
+	about   events.Position // of the record that the command is about; zero: of none
+	fetched bool            // and State.Record shows it, if it is there
+	found   events.Position // of the event that a repeat is answered with
+	judged  ledger.Verdict  // on that event
+	why     *Refusal        // of the last attempt
+	caught  []events.Partition
 
 	deadline time.Time
 

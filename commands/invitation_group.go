@@ -7,6 +7,8 @@ import (
 	"lishi/events/ledger"
 )
 
+const urlInvitationGroup = "/group/invitationGroup"
+
 // InvitationGroup invites a user, who need not be a friend, to a group.
 //
 // url /group/invitationGroup · event group.invited · push 5 to that user.
@@ -31,17 +33,24 @@ func (c InvitationGroup) Decide(s State, a Actor, now time.Time) (events.Body, e
 	if err := s.knows(c.UserID); err != nil {
 		return nil, err
 	}
-	if _, err := s.chief(stream, a); err != nil {
+	st, _ := s.standing(stream, a.ID)
+	if err := groups.permit(urlInvitationGroup, st, always, c.target(s, stream, now)); err != nil {
 		return nil, err
 	}
-	if _, member := s.member(stream, c.UserID); member {
-		return nil, ErrConflict.With("that user is a member of this group already")
-	}
-	if w, ok := s.relations(stream).GroupApplication(stream, c.UserID); ok && waits(w, now) {
-		if w.Kind == ledger.GroupApplication {
-			return nil, ErrConflict.With("that user has applied to this group; verify the application")
-		}
-		return nil, ErrConflict.With("that user is invited already; the invitation waits to be verified")
-	}
 	return events.GroupInvited{GroupName: group.Name, UserID: c.UserID, Note: c.Note, ExpiresAt: s.expiresAt(now)}, nil
+}
+
+// target is what the invited is to the group.
+func (c InvitationGroup) target(s State, stream events.Stream, now time.Time) string {
+	if _, is := s.member(stream, c.UserID); is {
+		return ofMember
+	}
+	w, ok := s.relations(stream).GroupApplication(stream, c.UserID)
+	switch {
+	case !ok || !waits(w, now):
+		return always
+	case w.Kind == ledger.GroupApplication:
+		return ofApplicant
+	}
+	return ofInvited
 }

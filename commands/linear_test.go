@@ -14,8 +14,8 @@ import (
 	"lishi/events"
 )
 
-// asked is one call of a history, and told is what came of it.
-type asked struct {
+// invocation is one call of a history, and told is what came of it.
+type invocation struct {
 	actor string
 	c     Command
 	by    string // the applicant, where c verifies
@@ -33,17 +33,17 @@ type relation struct {
 var pairRules = porcupine.Model{
 	Init: func() any { return relation{} },
 	Step: func(state, input, output any) (bool, any) {
-		s, in, out := state.(relation), input.(asked), output.(told)
+		s, in, out := state.(relation), input.(invocation), output.(told)
 		want, next := s.step(in, out.id)
 		return want == out.outcome, next
 	},
 	DescribeOperation: func(input, output any) string {
-		in, out := input.(asked), output.(told)
+		in, out := input.(invocation), output.(told)
 		return fmt.Sprintf("%s %T → %s", in.actor, in.c, out.outcome)
 	},
 }
 
-func (s relation) step(in asked, id string) (string, relation) {
+func (s relation) step(in invocation, id string) (string, relation) {
 	switch c := in.c.(type) {
 	case SendMessage:
 		if !s.friends {
@@ -112,7 +112,7 @@ func TestPairIsLinearizable(t *testing.T) {
 			var (
 				clock atomic.Int64
 				mu    sync.Mutex
-				last  asked // whose application came last, as the verifications see it
+				last  invocation // whose application came last, as the verifications see it
 				all   sync.WaitGroup
 			)
 			for w := range windows {
@@ -123,7 +123,7 @@ func TestPairIsLinearizable(t *testing.T) {
 						actor, other = other, actor
 					}
 					for i := range calls {
-						in := asked{actor: actor}
+						in := invocation{actor: actor}
 						switch draw.IntN(8) {
 						case 0, 1:
 							in.c = ApplyFriend{UserID: other}
@@ -158,7 +158,7 @@ func TestPairIsLinearizable(t *testing.T) {
 						mu.Lock()
 						history = append(history, porcupine.Operation{ClientId: w, Input: in, Call: call, Output: out, Return: clock.Add(1)})
 						if out.outcome == "friend.applied" {
-							last = asked{actor: out.id, by: actor, c: in.c}
+							last = invocation{actor: out.id, by: actor, c: in.c}
 						}
 						mu.Unlock()
 						time.Sleep(time.Duration(draw.IntN(4)) * time.Millisecond)

@@ -6,6 +6,8 @@ import (
 	"lishi/events"
 )
 
+const urlQuitGroup = "/group/quitGroup"
+
 // QuitGroup ends the actor's own membership. An owner transfers the group first,
 // or deletes it.
 //
@@ -26,12 +28,9 @@ func (c QuitGroup) Decide(s State, a Actor, _ time.Time) (events.Body, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, member := s.member(stream, a.ID)
-	switch {
-	case !member:
-		return nil, ErrNotMember
-	case m.Role == events.Owner:
-		return nil, ErrForbidden.With("the owner can't quit: transfer the group first, or delete it")
+	st, _ := s.standing(stream, a.ID)
+	if err := groups.permit(urlQuitGroup, st, always); err != nil {
+		return nil, err
 	}
 	return events.GroupMemberQuit{GroupName: group.Name}, nil
 }

@@ -6,6 +6,8 @@ import (
 	"lishi/events"
 )
 
+const urlReadMessage = "/chat/readMessage"
+
 // ReadMessage moves the read mark of a conversation forward, never back.
 //
 // url /chat/readMessage · event conversation.read in the reader's stream, or
@@ -36,11 +38,7 @@ func (c ReadMessage) Scope(_ events.Stream, a Actor) events.Stream { return c.co
 
 // About implements About.
 func (c ReadMessage) About() (events.Position, error) {
-	p, err := events.ParsePosition(c.Position)
-	if err != nil {
-		return p, ErrBadRequest.With("position: " + err.Error())
-	}
-	return p, nil
+	return aboutMessage(c.Position)
 }
 
 func (c ReadMessage) conversation(a Actor) events.Stream {
@@ -51,7 +49,7 @@ func (c ReadMessage) conversation(a Actor) events.Stream {
 }
 
 // Decide implements Command.
-func (c ReadMessage) Decide(s State, a Actor, _ time.Time) (events.Body, error) {
+func (c ReadMessage) Decide(s State, a Actor, now time.Time) (events.Body, error) {
 	conversation := c.conversation(a)
 	if err := c.exists(s, conversation); err != nil {
 		return nil, err
@@ -60,7 +58,7 @@ func (c ReadMessage) Decide(s State, a Actor, _ time.Time) (events.Body, error) 
 	if !ok || record.Stream != conversation {
 		return nil, errUnknownMessage
 	}
-	if err := c.belongs(s, conversation, a); err != nil {
+	if err := c.belongs(s, conversation, a, now); err != nil {
 		return nil, err
 	}
 	key := conversation.Key()
@@ -78,15 +76,11 @@ func (c ReadMessage) exists(s State, conversation events.Stream) error {
 	return s.knows(c.UserID)
 }
 
-func (c ReadMessage) belongs(s State, conversation events.Stream, a Actor) error {
+func (c ReadMessage) belongs(s State, conversation events.Stream, a Actor, now time.Time) error {
 	if c.GroupID != "" {
-		if _, ok := s.member(conversation, a.ID); !ok {
-			return ErrNotMember
-		}
-		return nil
+		st, _ := s.standing(conversation, a.ID)
+		return groups.permit(urlReadMessage, st, always)
 	}
-	if !s.policy.Strangers && !s.relations(conversation).FriendsAt(conversation, events.Now) {
-		return ErrNotFriend
-	}
-	return nil
+	pair := s.relations(conversation).Pair(conversation)
+	return pairs.permit(urlReadMessage, friendship(&pair, a.ID, now), s.friendsOnly())
 }

@@ -54,6 +54,8 @@ var (
 	errUnknownUser        = ErrNotFound.With("no such user")
 	errUnknownGroup       = ErrNotFound.With("no such group")
 	errUnknownApplication = ErrNotFound.With("no such application")
+	errUnknownFolder      = ErrNotFound.With("you have no such folder of friends")
+	errUnknownReply       = ErrNotFound.With("replyTo names no message of this conversation that you can see")
 	errUnknownMessage     = ErrNotFound.With("no such message in this conversation")
 
 	errReused      = ErrConflict.With("this uniqueNo was used for another request")
@@ -64,6 +66,9 @@ var (
 
 // refusalOf is what the writer of a void record is told.
 func refusalOf(v ledger.Verdict) *Refusal {
+	if v == ledger.Recalled {
+		return ErrConflict.With("this message has been recalled")
+	}
 	switch v.Reason() {
 	case NotFriend:
 		return ErrNotFriend

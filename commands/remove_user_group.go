@@ -6,6 +6,8 @@ import (
 	"lishi/events"
 )
 
+const urlRemoveUserGroup = "/group/removeUserGroup"
+
 // RemoveUserGroup ends another one's membership: an owner anybody's, an admin
 // that of plain members.
 //
@@ -32,18 +34,9 @@ func (c RemoveUserGroup) Decide(s State, a Actor, _ time.Time) (events.Body, err
 	if err := s.knows(c.RemoveUserID); err != nil {
 		return nil, err
 	}
-	actor, err := s.chief(stream, a)
-	if err != nil {
+	st, _ := s.standing(stream, a.ID)
+	if err := groups.permit(urlRemoveUserGroup, st, always, s.of(stream, a, c.RemoveUserID)); err != nil {
 		return nil, err
-	}
-	target, member := s.member(stream, c.RemoveUserID)
-	switch {
-	case !member:
-		return nil, ErrNotMember.With("that user is not a member of this group")
-	case c.RemoveUserID == a.ID:
-		return nil, ErrForbidden.With("nobody can remove himself; a member quits, an owner deletes the group or transfers it")
-	case target.Role >= actor.Role:
-		return nil, ErrForbidden.With("an admin can remove plain members only")
 	}
 	return events.GroupMemberRemoved{GroupName: group.Name, UserID: c.RemoveUserID, Note: c.Note}, nil
 }

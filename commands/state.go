@@ -16,9 +16,15 @@ type Policy struct {
 	// Expiry is how long an application or invitation can be verified (default
 	// 7 days).
 	Expiry time.Duration
+	// RecallWindow is how long a sender can recall a message (default 2 minutes);
+	// negative: not at all.
+	RecallWindow time.Duration
 }
 
-const defaultExpiry = 7 * 24 * time.Hour
+const (
+	defaultExpiry       = 7 * 24 * time.Hour
+	defaultRecallWindow = 2 * time.Minute
+)
 
 // State is what a command is decided on: a read-only view of everything that the
 // ledger has folded, for one request. It remembers which streams were asked
@@ -72,6 +78,9 @@ func NewState(book *ledger.Book, policy Policy, actor, uniqueNo string) State {
 	if policy.Expiry <= 0 {
 		policy.Expiry = defaultExpiry
 	}
+	if policy.RecallWindow == 0 {
+		policy.RecallWindow = defaultRecallWindow
+	}
 	return State{book: book, policy: policy, actor: actor, no: uniqueNo}
 }
 
@@ -106,7 +115,7 @@ func (s State) EventID(scope events.Stream) events.ID {
 	return events.NewID(scope.Key(), s.actor, s.no)
 }
 
-// Record is the valid event that an About command names, if there is one.
+// Record implements Lookup.
 func (s State) Record() (events.Recorded, bool) {
 	if s.record == nil {
 		return events.Recorded{}, false
@@ -136,16 +145,17 @@ func (s State) member(group events.Stream, user string) (ledger.Membership, bool
 	return s.relations(group).Member(group, user, events.Now)
 }
 
-// chief refuses everybody but a group's owner and admins.
-func (s State) chief(group events.Stream, actor Actor) (ledger.Membership, error) {
-	m, ok := s.member(group, actor.ID)
-	switch {
-	case !ok:
-		return m, ErrNotMember
-	case m.Role != events.Owner && m.Role != events.Admin:
-		return m, ErrForbidden.With("only the group's owner and admins may do this")
+// knowsFolder refuses folders that the user did not make or has deleted.
+func (s State) knowsFolder(user, id string) error {
+	if id == "" || id == events.DefaultFolder {
+		return nil
 	}
-	return m, nil
+	for _, f := range s.relations(events.UserStream(user)).Folders(user) {
+		if f.ID.String() == id {
+			return nil
+		}
+	}
+	return errUnknownFolder
 }
 
 // expiresAt is when an application of now can no longer be verified, in Unix

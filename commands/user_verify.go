@@ -7,6 +7,8 @@ import (
 	"lishi/events/ledger"
 )
 
+const urlUserVerify = "/group/userVerify"
+
 // UserVerify answers an invitation to a group, by the invited.
 //
 // url /group/userVerify · event group.invitationVerified · push 10 to the
@@ -40,10 +42,14 @@ func (c UserVerify) Decide(s State, a Actor, now time.Time) (events.Body, error)
 	if err != nil {
 		return nil, err
 	}
+	st, _ := s.standing(app.Stream, a.ID)
 	if app.User != a.ID {
-		return nil, ErrForbidden.With("only the invited user may verify this invitation")
+		return nil, groups.permit(urlUserVerify, st, anothersInvite)
 	}
 	if err := s.admissible(app, now); err != nil {
+		return nil, because(groups.permit(urlUserVerify, st, waitsNoLonger), err)
+	}
+	if err := groups.permit(urlUserVerify, st, always); err != nil {
 		return nil, err
 	}
 	return events.GroupInvitationVerified{

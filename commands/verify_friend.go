@@ -7,6 +7,8 @@ import (
 	"lishi/events/ledger"
 )
 
+const urlVerifyFriend = "/friend/verifyFriend"
+
 // VerifyFriend answers an application for friendship, by the one asked.
 //
 // url /friend/verifyFriend · event friend.agreed or friend.refused · push 9 to
@@ -37,14 +39,21 @@ func (c VerifyFriend) Decide(s State, a Actor, now time.Time) (events.Body, erro
 	if err != nil {
 		return nil, err
 	}
-	if app.User != a.ID {
-		return nil, ErrForbidden.With("only the one asked may verify this application")
+	if err := s.knowsFolder(a.ID, c.FriendGroupID); err != nil {
+		return nil, err
 	}
 	pair := s.relations(app.Stream).Pair(app.Stream)
-	if pair.Friends {
-		return nil, ErrConflict.With("you are friends already")
+	st := friendship(&pair, a.ID, now)
+	if app.User != a.ID {
+		return nil, pairs.permit(urlVerifyFriend, st, notAsked)
 	}
-	if err := verifiable(app, now, pair.Intervals); err != nil {
+	if err := verifiable(app, now, pair.Intervals); err != nil && !pair.Friends {
+		return nil, because(pairs.permit(urlVerifyFriend, st, waitsNoLonger), err)
+	}
+	if c.ApplyState == events.Agreed && (pair.Blocked(app.Actor) || pair.Blocked(app.User)) {
+		return nil, pairs.permit(urlVerifyFriend, st, agreeingBlocked)
+	}
+	if err := pairs.permit(urlVerifyFriend, st, always); err != nil {
 		return nil, err
 	}
 	if c.ApplyState == events.Refused {

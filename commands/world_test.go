@@ -20,10 +20,11 @@ type world struct {
 	now  time.Time
 	n    int
 	ids  map[string]events.ID // of applications, by the name the row gave them
+	log  map[events.Position]events.Recorded
 }
 
 func newWorld(t *testing.T, users ...string) *world {
-	w := &world{t: t, book: ledger.NewBook(events.Layout{Conversations: 2, Users: 1}), now: noon, ids: map[string]events.ID{}}
+	w := &world{t: t, book: ledger.NewBook(events.Layout{Conversations: 2, Users: 1}), now: noon, ids: map[string]events.ID{}, log: map[events.Position]events.Recorded{}}
 	for _, p := range w.book.Layout().Partitions() {
 		w.admit(p, events.Event{Stream: events.SystemStream(), Body: events.LogOpened{LogID: "test", Format: 1}})
 	}
@@ -46,6 +47,7 @@ func (w *world) admit(p events.Partition, e events.Event) events.Recorded {
 	if err != nil || v.Void() {
 		w.t.Fatalf("%s is %s (%v)", e.Body.Type(), v, err)
 	}
+	w.log[r.Position] = r
 	return r
 }
 
@@ -101,6 +103,16 @@ func (w *world) invited(name, by, user string) {
 	w.ids[name] = r.ID
 }
 
+// said folds a message, and gives its position by a name.
+func (w *world) said(by string, s events.Stream, text string) string {
+	return w.say(by, s, events.MessageSent{Content: events.Content{Plain: text}, Strangers: s.Kind == events.Pair}).Position.String()
+}
+
+// folder makes a folder of a user.
+func (w *world) folder(user string) string {
+	return w.say(user, events.UserStream(user), events.FolderCreated{Name: "f"}).ID.String()
+}
+
 func (w *world) id(name string) string { return w.ids[name].String() }
 
 func (w *world) pass(d time.Duration) { w.now = w.now.Add(d) }
@@ -111,8 +123,12 @@ func (w *world) decide(policy Policy, actor string, c Command, record *events.Re
 	s.record = record
 	a := Actor{ID: actor}
 	if about, ok := c.(About); ok {
-		if _, err := about.About(); err != nil {
+		p, err := about.About()
+		if err != nil {
 			return nil, err
+		}
+		if r, ok := w.log[p]; ok && record == nil {
+			s.record = &r
 		}
 	}
 	stream, err := c.Stream(&s, a)

@@ -61,14 +61,14 @@ func (d *delivery) group(a Audience) {
 	relations := d.server.tail.Book().Relations(a.Group)
 	if int64(relations.Count(a.Group, at)) > 2*d.server.hub.logins.Load() {
 		for _, p := range d.server.hub.everybody() {
-			if _, member := relations.Member(a.Group, p.id, at); member && !d.passes(p.id, a) {
+			if _, member := relations.Member(a.Group, p.id, at); member && !d.passes(p.id, a) && a.saw(p.id, relations) {
 				d.person(p)
 			}
 		}
 		return
 	}
 	relations.Members(a.Group, at, func(id string, _ events.Role) bool {
-		if p := d.server.hub.find(id); p != nil && !d.passes(id, a) {
+		if p := d.server.hub.find(id); p != nil && !d.passes(id, a) && a.saw(id, relations) {
 			d.person(p)
 		}
 		return true

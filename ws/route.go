@@ -13,6 +13,7 @@ type Audience struct {
 	User   string
 	Group  events.Stream // where User is empty
 	Except string        // not this member
+	Saw    int64         // only those who were members at this offset as well; 0: no matter
 	// Own: it tells the acting user of their own act with a frame that a client of
 	// the seed would take for another's; only connections whose login asked for
 	// such frames get it.
@@ -84,7 +85,45 @@ func routePair(e *events.Recorded, yield func(Audience, *Frame) bool) {
 			date("applyDate", e.Time),
 			text("targetUserId", other),
 		), own(e.Actor))
+	case events.FriendViewChanged:
+		yield(to(e.Actor), push("14", e,
+			text("userId", e.Actor),
+			text("nickName", e.ActorName),
+			text("avatar", b.Avatar),
+			text("change", "friend"),
+			text("friendId", other),
+			text("remark", b.Remark),
+			text("friendGroupId", b.FriendGroupID),
+		))
+	case events.MessageEdited:
+		both(other, edited(e, b, text("receiveUserId", other)), to(e.Actor))
+	case events.MessageRecalled:
+		both(other, recalled(e, b, text("receiveUserId", e.Stream.Other(b.Sender))), to(e.Actor))
 	}
+}
+
+// edited and recalled say where the message went: receiveUserId or groupId.
+func edited(e *events.Recorded, b events.MessageEdited, where field) *Frame {
+	return push("12", e,
+		text("change", "edited"),
+		text("messagePosition", b.Message.String()),
+		text("messageContent", b.Content.Plain),
+		text("sendUserId", e.Actor),
+		where,
+		text("operatorUserId", e.Actor),
+		date("date", e.Time),
+	)
+}
+
+func recalled(e *events.Recorded, b events.MessageRecalled, where field) *Frame {
+	return push("12", e,
+		text("change", "recalled"),
+		text("messagePosition", b.Message.String()),
+		text("sendUserId", b.Sender),
+		where,
+		text("operatorUserId", e.Actor),
+		date("date", e.Time),
+	)
 }
 
 func verified(e *events.Recorded, application events.ID, state, applicant, note string) *Frame {
@@ -105,9 +144,21 @@ func routeUser(e *events.Recorded, yield func(Audience, *Frame) bool) {
 		yield(to(e.Actor), profile(e, b.NickName, ""))
 	case events.UserProfileChanged:
 		yield(to(e.Actor), profile(e, b.NickName, b.Avatar))
+	case events.FolderCreated:
+		yield(to(e.Actor), folder(e, b.Avatar, e.ID, optional("friendGroupName", b.Name)))
+	case events.FolderDeleted:
+		yield(to(e.Actor), folder(e, b.Avatar, b.Folder, field{}))
 	case events.ConversationRead:
 		routeRead(e, b, yield)
 	}
+}
+
+// folder is 14 where it tells of folders: with the name where one was made.
+func folder(e *events.Recorded, avatar string, id events.ID, name field) *Frame {
+	return push("14", e,
+		text("userId", e.Actor), text("nickName", e.ActorName), text("avatar", avatar),
+		text("change", "folders"), ident("friendGroupId", id), name,
+	)
 }
 
 func profile(e *events.Recorded, nickName, avatar string) *Frame {
@@ -154,8 +205,19 @@ func (a *Audience) names(user string, at int64, book *ledger.Book) bool {
 	if a.Except == user {
 		return false
 	}
-	_, member := book.Relations(a.Group).Member(a.Group, user, at)
-	return member
+	r := book.Relations(a.Group)
+	_, member := r.Member(a.Group, user, at)
+	return member && a.saw(user, r)
+}
+
+// saw tells whether a user was a member already when what the event is about
+// was said.
+func (a *Audience) saw(user string, r *ledger.Relations) bool {
+	if a.Saw == 0 {
+		return true
+	}
+	_, was := r.Member(a.Group, user, a.Saw)
+	return was
 }
 
 // frameFor is the one frame that a user's connection gets of an event; nil if

@@ -25,6 +25,10 @@ func routeGroup(e *events.Recorded, r *ledger.Relations, yield func(Audience, *F
 			optional("replyTo", b.ReplyTo),
 			optionalTexts("atUserIds", b.AtUserIDs),
 		))
+	case events.MessageEdited:
+		change(e, b.Message, edited(e, b, text("groupId", e.Stream.ID)), yield)
+	case events.MessageRecalled:
+		change(e, b.Message, recalled(e, b, text("groupId", e.Stream.ID)), yield)
 	case events.GroupCreated:
 		for _, i := range b.Invitations {
 			if !yield(to(i.UserID), invited(e, i.ID, i.UserID, b.GroupName, "")) {
@@ -75,6 +79,13 @@ func routeGroup(e *events.Recorded, r *ledger.Relations, yield func(Audience, *F
 		all(e, changed(e, "muted", b.UserID), yield)
 	case events.GroupDeleted:
 		all(e, push("7", e, ended(e, b.Note, b.GroupName)...), yield)
+	}
+}
+
+// change tells the acting user, and the members who could see the message.
+func change(e *events.Recorded, message events.Position, f *Frame, yield func(Audience, *Frame) bool) {
+	if yield(to(e.Actor), f) {
+		yield(Audience{Group: e.Stream, Except: e.Actor, Saw: message.Offset}, f)
 	}
 }
 

@@ -67,6 +67,9 @@ func told(e *events.Recorded, book *ledger.Book) []string {
 			if who = a.Group.ID; a.Except != "" {
 				who += "!" + a.Except
 			}
+			if a.Saw > 0 {
+				who += fmt.Sprint("@", a.Saw)
+			}
 		}
 		prefix, suffix, hollow := f.json(nil, dates.Format{})
 		what := f.MsgType
@@ -93,6 +96,7 @@ func TestRouteOfEveryEventType(t *testing.T) {
 	h := newChronicle(t)
 	app := events.NewID("application", "", "")
 	read := events.Position{Partition: events.Partition{Topic: events.Conversations}, Offset: 3}
+	said := events.Position{Partition: read.Partition, Offset: 20}
 	steps := []struct {
 		stream events.Stream
 		actor  string
@@ -108,6 +112,11 @@ func TestRouteOfEveryEventType(t *testing.T) {
 		{pair, "alice", events.MessageSent{Content: events.Content{Plain: "x"}}, "bob:1 alice:1"},
 		{user, "alice", events.ConversationRead{Conversation: pair.Key(), Read: read}, "alice:13 bob:13"},
 		{user, "alice", events.ConversationRead{Conversation: group.Key(), Read: read}, "alice:13"},
+		{pair, "alice", events.MessageEdited{Message: read}, "bob:12 alice:12"},
+		{pair, "alice", events.MessageRecalled{Message: read, Sender: "alice"}, "bob:12 alice:12"},
+		{pair, "alice", events.FriendViewChanged{Remark: "B", FriendGroupID: "f"}, "alice:14"},
+		{user, "alice", events.FolderCreated{Name: "f"}, "alice:14"},
+		{user, "alice", events.FolderDeleted{Folder: app}, "alice:14"},
 		{pair, "alice", events.FriendRemoved{}, "bob:6 alice/own:6"},
 		{pair, "alice", events.FriendBlocked{}, ""},
 		{pair, "alice", events.FriendUnblocked{}, ""},
@@ -124,6 +133,8 @@ func TestRouteOfEveryEventType(t *testing.T) {
 		{group, "ben", events.GroupApplicationVerified{GroupName: "G", Application: app, UserID: "eve", State: events.Agreed}, "eve:10 ben:10 g!ben:11 joined"},
 		{group, "owner", events.GroupInvited{GroupName: "G", UserID: "fay", ExpiresAt: 1 << 50}, "fay:5 owner/own:5"},
 		{group, "dan", events.MessageSent{Content: events.Content{Plain: "x"}}, "g:2 each"},
+		{group, "dan", events.MessageEdited{Message: said}, "dan:12 g!dan@20:12"},
+		{group, "owner", events.MessageRecalled{Message: said, Sender: "dan"}, "owner:12 g!owner@20:12"},
 		{group, "owner", events.GroupInfoChanged{GroupName: "H", JoinMode: "9"}, "owner/own:11 info g!owner:11 info"},
 		{group, "owner", events.GroupMemberMuted{UserID: "dan", MutedUntil: 1}, "owner/own:11 muted g!owner:11 muted"},
 		{group, "owner", events.GroupMemberRemoved{GroupName: "H", UserID: "eve"}, "eve:7 owner/own:7 g!owner:11 removed"},
@@ -141,8 +152,6 @@ func TestRouteOfEveryEventType(t *testing.T) {
 			t.Errorf("%s by %s: %q, not %q", s.body.Type(), s.actor, got, s.want)
 		}
 	}
-	// Edits and recalls come with their commands; until then they tell nobody.
-	seen[events.MessageEdited{}.Type()], seen[events.MessageRecalled{}.Type()] = true, true
 	for _, typ := range events.Types() {
 		if !seen[typ] {
 			t.Errorf("%s has no row in this table", typ)
@@ -170,6 +179,31 @@ func TestRouteOfEveryEventType(t *testing.T) {
 		r.Imported = true
 		if told := told(&r, h.book); len(told) > 0 || len(FeedAudiences(r, h.book)) > 0 {
 			t.Errorf("imported %s is told to %v", s.body.Type(), told)
+		}
+	}
+}
+
+// Of an edit or a recall hears who could see the message and still belongs.
+func TestChangesAreToldToWhoSawTheMessage(t *testing.T) {
+	h := newChronicle(t)
+	g := events.GroupStream("g")
+	h.say(g, "owner", events.GroupCreated{GroupName: "G", JoinMode: "9"})
+	h.say(g, "ann", events.GroupJoined{GroupName: "G"})
+	h.say(g, "gone", events.GroupJoined{GroupName: "G"})
+	message := h.say(g, "ann", events.MessageSent{Content: events.Content{Plain: "x"}})
+	h.say(g, "late", events.GroupJoined{GroupName: "G"})
+	h.say(g, "gone", events.GroupMemberQuit{GroupName: "G"})
+	h.say(g, "owner", events.GroupOwnerChanged{UserID: "late"})
+	edit := h.say(g, "ann", events.MessageEdited{Message: message.Position, Content: events.Content{Plain: "y"}})
+	recall := h.say(g, "late", events.MessageRecalled{Message: message.Position, Sender: "ann"})
+	for user, want := range map[string][2]bool{
+		"ann": {true, true}, "owner": {true, true}, "gone": {}, "nobody": {},
+		"late": {false, true}, // who recalls it knows of it
+	} {
+		for i, r := range []events.Recorded{edit, recall} {
+			if f := frameFor(user, false, &r, h.book); (f != nil) != want[i] {
+				t.Errorf("%s of %s: %v", r.Body.Type(), user, f)
+			}
 		}
 	}
 }
