@@ -167,6 +167,9 @@ func TestAttacks(t *testing.T) {
 		"EdDSA of zeros":   {cut(good(t, edDSA, edDSA)) + b64(make([]byte, 64)), wrongSignature},
 		"RS256 of zeros":   {cut(good(t, rs256, rs256)) + b64(make([]byte, 256)), wrongSignature},
 		"another's claims": {parts[0] + "." + payload + "." + parts[2], wrongSignature},
+		"a line break":     {good(t, edDSA, edDSA) + "\n", notJWT},
+		"a break within":   {strings.Replace(good(t, es256, es256), ".", ".\r\n", 2), notJWT},
+		"bits left over":   {leftOver(good(t, hs256, hs256)), notJWT},
 		"a fourth part":    {good(t, es256, es256) + ".x", notJWT},
 		"padded":           {good(t, edDSA, edDSA) + "==", notJWT},
 		"five parts (JWE)": {"a.b.c.d.e", notJWT},
@@ -190,6 +193,14 @@ func TestAttacks(t *testing.T) {
 		t.Errorf("a token made us ask for %s", path)
 	default:
 	}
+}
+
+// leftOver changes bits of the last letter that belong to no byte of a signature
+// of 32.
+func leftOver(token string) string {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	end := len(token) - 1
+	return token[:end] + string(letters[strings.IndexByte(letters, token[end])|1])
 }
 
 // asDER puts the other form of an ECDSA signature on a token.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -116,6 +117,9 @@ func (k *Keys) Verify(token string, now time.Time) (Claims, error) {
 	}
 	if len(token) > 8<<10 {
 		return Claims{}, fmt.Errorf("%w: longer than 8 KiB", ErrInvalid)
+	}
+	if strings.ContainsAny(token, "\r\n") { // encoding/base64 passes over them
+		return Claims{}, fmt.Errorf("%w: %w", ErrInvalid, notJWT)
 	}
 	var c claims
 	if _, err := k.parser.ParseWithClaims(token, &c, k.choose); err != nil {
