@@ -95,18 +95,18 @@ func (s *server) friendship() {
 	quiet(t, all...)
 
 	// 1: to the receiver, to own connections.
-	r = a1.must("/chat/sendMessage", "发送消息成功", object{"receiveUserId": b, "messageContent": "一\u0000\n", "contentType": "text", "replyTo": "x"}, object{"messageId": anID})
+	r = a1.must("/chat/sendMessage", "发送消息成功", object{"receiveUserId": b, "messageContent": "一\u0000\n", "contentType": "text"}, object{"messageId": anID})
 	one := object{"sendUserId": a, "receiveUserId": b, "messageContent": "一\u0000\n", "receiveDate": aDate, "messageId": r.Obj["messageId"],
-		"sendNickName": nick(a), "contentType": "text", "replyTo": "x"}
+		"sendNickName": nick(a), "contentType": "text"}
 	for _, d := range []*device{a2, a3, b1, b2, b3} {
 		if p := d.pushed("1", r.Obj["position"], one); p.Data["time"] != r.Obj["time"] {
 			t.Errorf("time of push and result: %s, %s", p.Raw, r.Raw)
 		}
 	}
 	first := r.str("position")
-	second := a1.must("/chat/sendMessage", "发送消息成功", object{"receiveUserId": b, "messageContent": "二"}, object{"messageId": anID}).str("position")
+	second := a1.must("/chat/sendMessage", "发送消息成功", object{"receiveUserId": b, "messageContent": "二", "replyTo": first}, object{"messageId": anID}).str("position")
 	for _, d := range []*device{a2, a3, b1, b2, b3} {
-		d.pushed("1", second, object{"sendUserId": a, "receiveUserId": b, "messageContent": "二", "receiveDate": aDate, "messageId": anID, "sendNickName": nick(a)})
+		d.pushed("1", second, object{"sendUserId": a, "receiveUserId": b, "messageContent": "二", "receiveDate": aDate, "messageId": anID, "sendNickName": nick(a), "replyTo": first})
 	}
 	quiet(t, all...)
 

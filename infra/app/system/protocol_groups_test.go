@@ -82,9 +82,9 @@ func (s *server) invited() {
 	s.lists(b1, "/group/getApplyGroupList", nil, listed)
 
 	// 2 to every other member and own connections, each with its own id.
-	r = b1.must("/chat/sendGroupMessage", "发送群组消息成功", object{"groupId": group, "messageContent": "大家好", "contentType": "text", "replyTo": "r", "atUserIds": []string{a}}, object{"messageId": anID})
+	r = b1.must("/chat/sendGroupMessage", "发送群组消息成功", object{"groupId": group, "messageContent": "大家好", "contentType": "text", "atUserIds": []string{a}}, object{"messageId": anID})
 	two := object{"sendUserId": b, "messageContent": "大家好", "receiveDate": aDate, "groupId": group, "messageId": r.Obj["messageId"],
-		"sendNickName": nick(b), "contentType": "text", "replyTo": "r", "atUserIds": []string{a}}
+		"sendNickName": nick(b), "contentType": "text", "atUserIds": []string{a}}
 	for _, d := range []*device{a1, a2, a3, b2} {
 		two["receiveUserId"] = d.user
 		d.pushed("2", r.Obj["position"], two)

@@ -29,7 +29,7 @@ func (s *server) pairHistory() {
 		}
 		p := object{"uniqueNo": no(), "receiveUserId": to, "messageContent": fmt.Sprint("m", i)}
 		if i == 4 {
-			p["contentType"], p["replyTo"] = "image", "m0"
+			p["contentType"], p["replyTo"] = "image", positions[0]
 		}
 		positions = append(positions, s.must(from, "/chat/sendMessage", p).str("position"))
 	}
@@ -41,7 +41,7 @@ func (s *server) pairHistory() {
 		o := object{"chatMessageId": anID, "sendUserId": from, "sendNickName": nick(from), "receiveUserId": to, "talkDate": aDate, "time": aTime,
 			"talkContent": fmt.Sprint("m", i), "avatar": avatar, "talkSide": from == who, "position": positions[i]}
 		if i == 4 {
-			o["contentType"], o["replyTo"] = "image", "m0"
+			o["contentType"], o["replyTo"] = "image", positions[0]
 		}
 		return o
 	}
