@@ -102,6 +102,7 @@ func (s *transcript) run(script string) []byte {
 				s.t.Fatal(err)
 			}
 			s.w.clock.Add(d.Milliseconds())
+			s.w.log.pass(d)
 			fmt.Fprintln(&s.out, line)
 		case strings.HasPrefix(line, "POST "):
 			fmt.Fprintln(&s.out, line)

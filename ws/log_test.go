@@ -140,6 +140,13 @@ func (m *memoryLog) Append(ctx context.Context, es ...events.Event) ([]events.Po
 	return ps, nil
 }
 
+// pass lets time go by: later records have a later recorded time.
+func (m *memoryLog) pass(d time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.at = m.at.Add(d)
+}
+
 func (m *memoryLog) Read(ctx context.Context, after events.Cursor, each func(events.Partition, []events.Recorded) error) error {
 	next := after.Clone()
 	for {

@@ -145,7 +145,9 @@ func newPlan(t reflect.Type) *plan {
 
 func (f *planned) fits(t reflect.Type) bool {
 	switch f.class {
-	case "id", "content", "note", "name", "state", "position", "next":
+	case "note", "name": // a pointer, where the empty text is not none
+		return t.Kind() == reflect.String || t == reflect.TypeFor[*string]()
+	case "id", "content", "state", "position", "next":
 		return t.Kind() == reflect.String
 	case "int":
 		return t.Kind() == reflect.Int || t.Kind() == reflect.Int64
@@ -209,6 +211,10 @@ func (f *planned) set(field reflect.Value, v value, ps params, l commands.Limits
 	}
 	if bad := f.check(s, l); bad != nil {
 		return bad
+	}
+	if field.Kind() == reflect.Pointer {
+		field.Set(reflect.ValueOf(&s))
+		return nil
 	}
 	field.SetString(s)
 	return nil

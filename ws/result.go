@@ -171,6 +171,8 @@ func madeBy(e *events.Recorded) []made {
 		if b.Crossed {
 			return []made{{"applyFriendId", b.Application.String()}, {"applyState", events.Agreed}}
 		}
+	case events.FolderCreated:
+		return id("friendGroupId")
 	case events.GroupCreated:
 		return []made{{"groupId", e.Stream.ID}}
 	case events.GroupApplied, events.GroupInvited:
