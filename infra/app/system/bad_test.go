@@ -164,30 +164,45 @@ func rawSocket(t *testing.T, addr string) (net.Conn, *bufio.Reader) {
 	return c, br
 }
 
-// closeCode reads frames until the close frame.
+// closeCode reads frames until the close frame, which must come.
 func closeCode(t *testing.T, br *bufio.Reader) int {
 	t.Helper()
+	code := closeCodeOf(br)
+	if code == 0 {
+		t.Fatal("no close frame")
+	}
+	return code
+}
+
+// closeCodeOf reads frames until the close frame; 0 if none comes.
+func closeCodeOf(br *bufio.Reader) int {
 	for {
 		var h [2]byte
 		if _, err := io.ReadFull(br, h[:]); err != nil {
-			t.Fatalf("no close frame: %v", err)
+			return 0
 		}
-		n := int(h[1] & 0x7f)
-		if n == 126 {
-			var l [2]byte
-			io.ReadFull(br, l[:])
-			n = int(binary.BigEndian.Uint16(l[:]))
+		n := int64(h[1] & 0x7f)
+		if long := map[int64]int{126: 2, 127: 8}[n]; long > 0 {
+			l := make([]byte, 8)
+			if _, err := io.ReadFull(br, l[8-long:]); err != nil {
+				return 0
+			}
+			n = int64(binary.BigEndian.Uint64(l))
+		}
+		if h[0]&0xf != 8 {
+			if _, err := io.CopyN(io.Discard, br, n); err != nil {
+				return 0
+			}
+			continue
+		}
+		if n < 2 {
+			return 1005
 		}
 		p := make([]byte, n)
 		if _, err := io.ReadFull(br, p); err != nil {
-			t.Fatal(err)
+			return 0
 		}
-		if h[0]&0xf == 8 {
-			if n < 2 {
-				return 1005
-			}
-			return int(binary.BigEndian.Uint16(p))
-		}
+		return int(binary.BigEndian.Uint16(p))
 	}
 }
 
