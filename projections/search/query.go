@@ -1,0 +1,161 @@
+package search
+
+import (
+	"context"
+	"strings"
+	"unicode/utf8"
+
+	"lishi/commands"
+	"lishi/events"
+	"lishi/projections"
+	"lishi/projections/history"
+	"lishi/projections/recents"
+)
+
+// Messages is /chat/searchMessage: the messages that hold a text, in one of the
+// caller's conversations or in all of them, the newest first. In one
+// conversation the order is the log's, and before is a position; in all, newest
+// is what was recorded last, an edited message at the time of its edit.
+type Messages struct {
+	Text    string `param:"text,name"`
+	UserID  string `param:"userId,id,optional"`
+	GroupID string `param:"groupId,id,optional"`
+	Before  string `param:"before,next,optional"` // next of the page before
+	Limit   int64  `param:"limit,int,optional"`
+}
+
+// hit is a row that holds the text.
+type hit struct {
+	place   history.Place
+	at      events.Position // of the message
+	version uint64          // offset of the event that wrote the text
+	written int64
+}
+
+// Needs implements projections.Query.
+func (Messages) Needs() []string { return []string{Name, history.Name, recents.Name} }
+
+// Run implements projections.Query.
+func (q Messages) Run(ctx context.Context, r projections.Reader, caller string) (projections.Page, error) {
+	if utf8.RuneCountInString(q.Text) < 2 {
+		return projections.Page{}, commands.ErrBadRequest.With("text must have two characters or more")
+	}
+	limit, err := projections.Limit("limit", q.Limit)
+	if err != nil {
+		return projections.Page{}, err
+	}
+	where, err := q.scope(r, caller)
+	if err != nil {
+		return projections.Page{}, err
+	}
+	list, hits := []history.Message{}, []hit{}
+	for { // one turn, unless texts were found that an edit has replaced
+		want := int(limit) + 1 - len(list)
+		found, err := where.find(ctx, r, pattern(q.Text), want)
+		if err != nil {
+			return projections.Page{}, err
+		}
+		if len(found) > 0 {
+			where.before(found[len(found)-1])
+		}
+		rows, current, err := load(ctx, r, caller, found)
+		if err != nil {
+			return projections.Page{}, err
+		}
+		list, hits = append(list, rows...), append(hits, current...)
+		if len(found) < want {
+			return projections.Page{List: list}, nil
+		}
+		if len(list) > int(limit) {
+			return projections.Page{List: list[:limit], Next: where.next(hits[limit-1])}, nil
+		}
+	}
+}
+
+// load reads the rows of hits whose text is still the newest.
+func load(ctx context.Context, r projections.Reader, caller string, found []hit) (list []history.Message, hits []hit, err error) {
+	if len(found) == 0 {
+		return nil, nil, nil
+	}
+	places := make([]history.Place, len(found))
+	for i, h := range found {
+		places[i] = h.place
+	}
+	rewritten, err := rewrites(ctx, r, places)
+	if err != nil {
+		return nil, nil, err
+	}
+	rows, err := history.Load(ctx, r, caller, places)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, h := range found {
+		newest, ok := rewritten[h.place]
+		if !ok {
+			newest = uint64(h.place.Offset)
+		}
+		if m, ok := rows[h.place]; ok && h.version == newest {
+			list, hits = append(list, m), append(hits, h)
+			delete(rows, h.place) // a row that was written twice comes once
+		}
+	}
+	return list, hits, nil
+}
+
+// rewrites tells which event wrote the newest text of messages that have been
+// changed. Merges remove replaced rows sooner or later; until then they are
+// found, too.
+func rewrites(ctx context.Context, r projections.Reader, places []history.Place) (map[history.Place]uint64, error) {
+	in, args := history.In(places)
+	sql := "SELECT conversation, message, max(offset) FROM " + r.Table("rewritten") + " WHERE (conversation, message) IN " + in + " GROUP BY conversation, message"
+	newest := map[history.Place]uint64{}
+	err := r.Select(ctx, sql, args, func(row projections.RowScanner) error {
+		var key string
+		var message, version uint64
+		err := row.Scan(&key, &message, &version)
+		if err != nil {
+			return err
+		}
+		s, err := events.ParseKey(key)
+		newest[history.Place{Stream: s, Offset: int64(message)}] = version
+		return err
+	})
+	return newest, err
+}
+
+// pattern is LIKE's for texts that hold a text. LIKE and not position, because
+// the index answers it.
+func pattern(text string) string {
+	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(Fold(text)) + "%"
+}
+
+// scope is where to look.
+type scope interface {
+	// find gives the newest n hits, a row that was written twice once or twice.
+	find(ctx context.Context, r projections.Reader, pattern string, n int) ([]hit, error)
+	// before cuts off everything from a hit on.
+	before(h hit)
+	// next is what a page ends with that ends with a hit.
+	next(h hit) string
+}
+
+// scope reads what the query asks for and what the caller may see of it.
+func (q Messages) scope(r projections.Reader, caller string) (scope, error) {
+	switch {
+	case q.UserID != "" && q.GroupID != "":
+		return nil, commands.ErrBadRequest.With("userId and groupId do not go together")
+	case q.UserID != "":
+		s, seen, err := history.WithUser(r, caller, q.UserID)
+		if err != nil {
+			return nil, err
+		}
+		return newOne(r, s, seen, q.Before)
+	case q.GroupID != "":
+		s, seen, err := history.InGroup(r, caller, q.GroupID)
+		if err != nil {
+			return nil, err
+		}
+		return newOne(r, s, seen, q.Before)
+	}
+	return newAll(r, caller, q.Before)
+}

@@ -1,0 +1,201 @@
+package search
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"lishi/commands"
+	"lishi/events"
+	"lishi/events/ledger"
+	"lishi/projections"
+	"lishi/projections/history"
+)
+
+// one is a single conversation. It is read in the order of the key and no
+// further than the page is filled.
+type one struct {
+	stream events.Stream
+	p      events.Partition
+	ranges []history.Range
+}
+
+func newOne(r projections.Reader, s events.Stream, seen []ledger.Interval, before string) (*one, error) {
+	o := &one{stream: s, p: r.Book.Layout().Partition(s)}
+	end, err := history.Offset("before", before, o.p, math.MaxInt64)
+	o.ranges = history.Cut(seen, events.Start, end)
+	return o, err
+}
+
+func (o *one) find(ctx context.Context, r projections.Reader, pattern string, n int) ([]hit, error) {
+	var hits []hit
+	newestFirst := slices.Clone(o.ranges)
+	slices.Reverse(newestFirst)
+	for rs := range slices.Chunk(newestFirst, history.MaxRanges) {
+		sql := fmt.Sprintf(`SELECT message, offset FROM %s WHERE conversation = {conversation:String} AND %s AND text LIKE {pattern:String}
+			ORDER BY conversation DESC, message DESC LIMIT {limit:UInt32} %s`, r.Table("texts"), history.Where("message", rs), history.Nearby)
+		args := []projections.Arg{
+			{Name: "conversation", Value: o.stream.Key()}, {Name: "pattern", Value: pattern}, {Name: "limit", Value: uint32(n - len(hits))},
+		}
+		err := r.Select(ctx, sql, args, func(row projections.RowScanner) error {
+			var message uint64
+			var h hit
+			err := row.Scan(&message, &h.version)
+			h.place = history.Place{Stream: o.stream, Offset: int64(message)}
+			h.at = events.Position{Partition: o.p, Offset: int64(message)}
+			hits = append(hits, h)
+			return err
+		})
+		if err != nil || len(hits) == n {
+			return hits, err
+		}
+	}
+	return hits, nil
+}
+
+func (o *one) before(h hit) {
+	var rest []history.Range
+	for _, x := range o.ranges {
+		if x.Before = min(x.Before, h.at.Offset); x.Before-1 > x.After {
+			rest = append(rest, x)
+		}
+	}
+	o.ranges = rest
+}
+
+func (o *one) next(h hit) string { return h.at.String() }
+
+// all is every conversation of a user: all pairs, and of groups what the user
+// may see. A set of conversations and arithmetic on offsets take ClickHouse a
+// few milliseconds to plan; a condition for every group would take as many as
+// reading does.
+type all struct {
+	caller string
+	layers []layer
+	last   *hit
+}
+
+// layer has one interval of each group that has as many: the first layer their
+// first, the second their second. Most groups have one.
+type layer struct {
+	groups      []string
+	after, upTo []int64
+}
+
+func newAll(r projections.Reader, caller, before string) (*all, error) {
+	a := &all{caller: caller, layers: make([]layer, 1)}
+	for _, p := range r.Book.Layout().Partitions() {
+		relations := r.Book.Ledger(p).Relations()
+		for _, g := range relations.Groups(caller) {
+			for i, x := range history.Cut(relations.Intervals(g, caller), events.Start, math.MaxInt64) {
+				if i == len(a.layers) {
+					a.layers = append(a.layers, layer{})
+				}
+				l := &a.layers[i]
+				l.groups, l.after, l.upTo = append(l.groups, g.Key()), append(l.after, x.After), append(l.upTo, x.Before-1)
+			}
+		}
+	}
+	if before == "" {
+		return a, nil
+	}
+	last, err := parseNext(before)
+	a.last = &last
+	return a, err
+}
+
+func (a *all) find(ctx context.Context, r projections.Reader, pattern string, n int) ([]hit, error) {
+	var hits []hit
+	statements := 0
+	for layers := range slices.Chunk(a.layers, history.MaxRanges) {
+		more, err := a.ask(ctx, r, pattern, n, layers, statements == 0)
+		if err != nil {
+			return nil, err
+		}
+		hits = append(hits, more...)
+		statements++
+	}
+	if statements > 1 {
+		slices.SortFunc(hits, newestFirst)
+	}
+	return hits[:min(len(hits), n)], nil
+}
+
+// newestFirst is the order of ask's statement.
+func newestFirst(a, b hit) int {
+	return cmp.Or(cmp.Compare(b.written, a.written), strings.Compare(b.at.Partition.String(), a.at.Partition.String()),
+		cmp.Compare(b.at.Offset, a.at.Offset))
+}
+
+func (a *all) ask(ctx context.Context, r projections.Reader, pattern string, n int, layers []layer, pairs bool) ([]hit, error) {
+	var seen []string
+	args := []projections.Arg{{Name: "caller", Value: a.caller}, {Name: "pattern", Value: pattern}, {Name: "limit", Value: uint32(n)}}
+	if pairs {
+		seen = append(seen, "startsWith(conversation, 'p|')")
+	}
+	for i, l := range layers {
+		if len(l.groups) == 0 {
+			continue
+		}
+		// A conversation that is not among the groups lies between -1 and -1.
+		seen = append(seen, fmt.Sprintf(`toInt64(message) > transform(conversation, {groups%d:Array(String)}, {after%[1]d:Array(Int64)}, toInt64(-1))
+			AND toInt64(message) <= transform(conversation, {groups%[1]d:Array(String)}, {upTo%[1]d:Array(Int64)}, toInt64(-1))`, i))
+		args = append(args, projections.Arg{Name: fmt.Sprintf("groups%d", i), Value: l.groups},
+			projections.Arg{Name: fmt.Sprintf("after%d", i), Value: l.after}, projections.Arg{Name: fmt.Sprintf("upTo%d", i), Value: l.upTo})
+	}
+	older := "1"
+	if a.last != nil {
+		older = `(written < {written:Int64} OR written = {written:Int64} AND (partition < {partition:String} OR
+			partition = {partition:String} AND message < {message:UInt64}))`
+		args = append(args, projections.Arg{Name: "written", Value: a.last.written},
+			projections.Arg{Name: "partition", Value: a.last.at.Partition.String()},
+			projections.Arg{Name: "message", Value: uint64(a.last.at.Offset)})
+	}
+	sql := fmt.Sprintf(`SELECT conversation, message, offset, written FROM %s
+		WHERE conversation IN (SELECT conversation FROM %s WHERE user = {caller:String}) AND text LIKE {pattern:String} AND (%s) AND %s
+		ORDER BY written DESC, partition DESC, message DESC LIMIT {limit:UInt32}`,
+		r.Table("texts"), r.Table("conversations"), strings.Join(seen, " OR "), older)
+	var hits []hit
+	err := r.Select(ctx, sql, args, func(row projections.RowScanner) error {
+		var key string
+		var message uint64
+		var h hit
+		err := row.Scan(&key, &message, &h.version, &h.written)
+		if err != nil {
+			return err
+		}
+		if h.place.Stream, err = events.ParseKey(key); err != nil {
+			return err
+		}
+		h.place.Offset = int64(message)
+		h.at = events.Position{Partition: r.Book.Layout().Partition(h.place.Stream), Offset: h.place.Offset}
+		hits = append(hits, h)
+		return nil
+	})
+	return hits, err
+}
+
+func (a *all) before(h hit) { a.last = &h }
+
+func (a *all) next(h hit) string {
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d,%s", h.written, h.at))
+}
+
+func parseNext(next string) (h hit, err error) {
+	b, err := base64.RawURLEncoding.DecodeString(next)
+	written, position, ok := strings.Cut(string(b), ",")
+	if err == nil && ok {
+		if h.written, err = strconv.ParseInt(written, 10, 64); err == nil {
+			h.at, err = events.ParsePosition(position)
+		}
+	}
+	if err != nil || !ok || (*all)(nil).next(h) != next {
+		return h, commands.ErrBadRequest.With("before is not the next of an earlier page")
+	}
+	return h, nil
+}
