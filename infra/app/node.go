@@ -26,6 +26,7 @@ import (
 	"lishi/projections/history"
 	"lishi/projections/recents"
 	"lishi/projections/requests"
+	"lishi/projections/search"
 	"lishi/ws"
 	"lishi/ws/wire"
 )
@@ -76,7 +77,7 @@ func openNode(ctx context.Context, cfg config.Config, logger *slog.Logger) (_ *n
 	n.tail = tail.New(n.log, tail.Options{})
 	n.engine = projections.New(n.db, n.tail, models(), projections.Options{Log: logger})
 	n.handler = commands.NewHandler(recent{n.log, n.tail}, n.tail, commands.Options{
-		Policy:   commands.Policy{Strangers: cfg.Strangers, Expiry: cfg.ApplyExpiry},
+		Policy:   commands.Policy{Strangers: cfg.Strangers, Expiry: cfg.ApplyExpiry, RecallWindow: cfg.RecallWindow},
 		Deadline: cfg.Deadline,
 		Requests: memory{requests.Memory{Engine: n.engine, DB: n.db}},
 	})
@@ -110,6 +111,7 @@ func openDB(cfg config.Config) (*clickhouse.DB, error) {
 func models() []projections.Projection {
 	return []projections.Projection{
 		friends.Projection{}, groups.Projection{}, history.Projection{}, recents.Projection{}, requests.Projection{},
+		search.Projection{},
 		feed.New(func(e events.Recorded, book *ledger.Book) []feed.Audience {
 			keys := ws.FeedAudiences(e, book)
 			as := make([]feed.Audience, len(keys))

@@ -52,6 +52,7 @@ type Config struct {
 	SendQueue     int           `name:"send-queue" default:"1048576" help:"bytes that may wait for one connection before it is closed as too slow (4008)"`
 	Strangers     bool          `name:"strangers" default:"false" help:"people may write to one another without friendship"`
 	ApplyExpiry   time.Duration `name:"apply-expiry" default:"168h" help:"how long an application or invitation can be verified"`
+	RecallWindow  time.Duration `name:"recall-window" default:"2m" help:"how long a sender can recall a message; a group's owner and admins always can"`
 	EngineMemory  int64         `name:"engine-memory" default:"1073741824" help:"bytes the embedded ClickHouse may use"`
 	ShutdownGrace time.Duration `name:"shutdown-grace" default:"10s" help:"how long what is under way may take after SIGTERM"`
 

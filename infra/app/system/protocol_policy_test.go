@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// What a deployment sets: strangers may write, applications expire soon, dates are
-// numbers.
+// What a deployment sets: strangers may write, applications expire soon, messages can't
+// be recalled for long, dates are numbers.
 func TestProtocolPolicies(t *testing.T) {
-	s := serve(t, t.TempDir(), "--strangers", "--apply-expiry", "2s", "--dates", "millis")
+	s := serve(t, t.TempDir(), "--strangers", "--apply-expiry", "2s", "--recall-window", "2s", "--dates", "millis")
 	u := ids(2)
 	s.register(u...)
 	a, b := s.device(u[0], nil), s.device(u[1], nil)
@@ -37,6 +37,11 @@ func TestProtocolPolicies(t *testing.T) {
 	wait(t, "the applications to expire", 20*time.Second, func() bool {
 		return state(a, "/friend/getApplyFriendList") == "2" && state(b, "/group/getApplyGroupList") == "2"
 	})
+	recalled := a.must("/chat/sendMessage", "发送消息成功", object{"receiveUserId": u[1], "messageContent": "oops"}, object{"messageId": anID}).str("position")
+	b.expect(push("1"))
+	a.must("/chat/recallMessage", "撤回消息成功", object{"position": recalled}, nil)
+	b.expect(push("12"))
+	a.refused("/chat/recallMessage", "forbidden", object{"position": r.Obj["position"]})
 	b.refused("/friend/verifyFriend", "conflict", object{"applyFriendId": id, "applyState": "9"})
 	a.refused("/group/userVerify", "conflict", object{"applyGroupId": invitation, "applyState": "9"})
 	a.must("/friend/applyFriend", "申请好友成功", object{"userId": u[1]}, object{"applyFriendId": anID})
