@@ -99,6 +99,39 @@ func TestOutcomesOfTheLog(t *testing.T) {
 	}
 }
 
+// A repeat whose first answer can't be read in time happened all the same.
+func TestNeverUnavailableAfterSuccess(t *testing.T) {
+	withNodes(t, Options{}, func(t *testing.T, log *faultyLog, one, two *node) {
+		one.befriend("a", "b")
+		e := one.must("a", "1", hi("b"))
+		log.set(func(l *faultyLog) { l.stuck = true })
+		for range 20 { // whichever notices the deadline first
+			wantReason(t, one.do("a", "1", hi("b")), Unknown)
+		}
+		log.set(func(l *faultyLog) { l.stuck = false })
+		if one.must("a", "1", hi("b")).Position != e.Position {
+			t.Fatal("two answers")
+		}
+	})
+}
+
+// The same where the record that a command is about can't be read just then.
+func TestNeverUnavailableAfterUnknownMark(t *testing.T) {
+	withNodes(t, Options{}, func(t *testing.T, log *faultyLog, one, two *node) {
+		one.befriend("a", "b")
+		said := one.must("b", "1", hi("a"))
+		mark := ReadMessage{UserID: "b", Position: said.Position.String()}
+		resume := one.view.pause()
+		wantReason(t, one.do("a", "2", mark), Unknown) // appended, not read back
+		log.set(func(l *faultyLog) { l.down = true })
+		wantReason(t, one.do("a", "2", mark), Unknown)
+		wantReason(t, one.do("a", "3", mark), Unavailable) // this one came for the first time
+		log.set(func(l *faultyLog) { l.down = false })
+		resume()
+		one.must("a", "2", mark)
+	})
+}
+
 // Of a request that may have been appended before, nobody can say later that
 // nothing happened.
 func TestNeverUnavailableAfterUnknown(t *testing.T) {

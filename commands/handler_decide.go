@@ -160,8 +160,12 @@ func (h *Handler) ask(p *pending, upTo int64) (bool, error) {
 	return ok, nil
 }
 
-// repeat answers as the first time, from the record that decided then.
+// repeat answers as the first time, from the record that decided then. Until it is
+// read nobody can say that nothing happened: it did.
 func (h *Handler) repeat(p *pending) {
+	p.part.mu.Lock()
+	p.doubt = true
+	p.part.mu.Unlock()
 	ctx, cancel := h.until(p)
 	defer cancel()
 	r, err := h.log.At(ctx, p.found)
@@ -327,14 +331,14 @@ func (h *Handler) workLine(about events.Position) {
 func (h *Handler) resolve(p *pending) {
 	if p.mustFetch() {
 		if err := h.fetch(p); err != nil {
-			h.reject(p, err)
+			h.reject(p, h.turnAway(p, err))
 			return
 		}
 	}
 	stream, err := p.request.Command.Stream(&p.state, p.request.Actor)
 	if behind := p.rests.partitions(h.book.Layout()); err != nil && refusal(err).rests() && len(behind) > 0 {
 		if err := h.catchUp(p, behind); err != nil {
-			h.reject(p, err)
+			h.reject(p, h.turnAway(p, err))
 			return
 		}
 		stream, err = p.request.Command.Stream(&p.state, p.request.Actor)

@@ -34,6 +34,7 @@ type faultyLog struct {
 	plan   func() (time.Duration, fault) // of each batch; nil: at once and fine
 	before func(events.Event)            // called ahead of each append, without mu
 	down   bool                          // End and At fail
+	stuck  bool                          // At does not answer
 	ends   int                           // how often End was asked
 }
 
@@ -217,6 +218,12 @@ func (l *faultyLog) End(ctx context.Context) (events.Cursor, error) {
 func (l *faultyLog) At(ctx context.Context, p events.Position) (events.Recorded, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.stuck {
+		l.mu.Unlock()
+		<-ctx.Done()
+		l.mu.Lock()
+		return events.Recorded{}, ctx.Err()
+	}
 	part := l.parts[p.Partition]
 	if l.down || part == nil || p.Offset >= int64(len(part.records)) {
 		return events.Recorded{}, fmt.Errorf("%w: no record %s", events.ErrUnavailable, p)
