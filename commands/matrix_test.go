@@ -149,14 +149,6 @@ func (s *scene) waiting() {
 	s.app = "waiting"
 }
 
-func (s *scene) at(position string) events.Position {
-	p, err := events.ParsePosition(position)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return p
-}
-
 // Every command × every relation × every state, decided by the real deciders,
 // comes to what the cell says.
 func TestPairMatrix(t *testing.T) {
