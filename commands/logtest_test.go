@@ -193,6 +193,16 @@ func (l *faultyLog) set(change func(*faultyLog)) {
 	change(l)
 }
 
+// records is the number of records in all partitions.
+func (l *faultyLog) records() (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, part := range l.parts {
+		n += len(part.records)
+	}
+	return n
+}
+
 func (l *faultyLog) always(f fault) {
 	l.set(func(l *faultyLog) { l.plan = func() (time.Duration, fault) { return time.Millisecond, f } })
 }

@@ -45,8 +45,8 @@ command               | when                         | stranger   | applied    |
 /friend/applyFriend   | always                       | yes        | conflict   | yes        | conflict   | you are friends already
 /friend/verifyFriend  | it is not to the actor       | forbidden  | forbidden  | forbidden  | forbidden  | only the one asked may verify this application
 /friend/verifyFriend  | it waits no longer           | conflict   | conflict   | conflict   | conflict   | this application can't be verified any more
-/friend/verifyFriend  | agreeing while blocked       | -          | -          | blocked    | blocked    |
 /friend/verifyFriend  | always                       | -          | -          | yes        | conflict   | you are friends already
+/friend/verifyFriend  | agreeing while blocked       | -          | -          | blocked    | -          |
 /friend/deleteFriend  | always                       | not_friend | not_friend | not_friend | yes        |
 /friend/blockFriend   | the actor has blocked        | conflict   | conflict   | conflict   | conflict   | you have blocked that user already
 /friend/blockFriend   | always                       | yes        | yes        | yes        | yes        |

@@ -17,7 +17,12 @@ type model struct {
 	marks  map[string]int64
 }
 
-type pairModel struct{ friends bool }
+type pairModel struct {
+	friends bool
+	blocks  map[string]bool // by whom
+}
+
+func (p *pairModel) blocked() bool { return len(p.blocks) > 0 }
 
 type groupModel struct {
 	roles   map[string]byte // 9, 5, 1
@@ -39,7 +44,7 @@ var people = []string{"a", "b", "c", "d"}
 func (m *model) pair(a, b string) *pairModel {
 	s := events.PairStream(a, b)
 	if m.pairs[s] == nil {
-		m.pairs[s] = &pairModel{}
+		m.pairs[s] = &pairModel{blocks: map[string]bool{}}
 	}
 	return m.pairs[s]
 }
@@ -66,6 +71,8 @@ func (m *model) apply(actor string, c Command, id string) string {
 			return BadRequest
 		case !known(c.ReceiveUserID):
 			return NotFound
+		case m.pair(actor, c.ReceiveUserID).blocked():
+			return Blocked
 		case !m.pair(actor, c.ReceiveUserID).friends:
 			return NotFriend
 		}
@@ -77,6 +84,8 @@ func (m *model) apply(actor string, c Command, id string) string {
 			return BadRequest
 		case !known(c.UserID):
 			return NotFound
+		case m.pair(actor, c.UserID).blocked():
+			return Blocked
 		case m.pair(actor, c.UserID).friends:
 			return Conflict
 		}
@@ -100,11 +109,36 @@ func (m *model) apply(actor string, c Command, id string) string {
 		case app.state != "1" || !m.now.Before(app.expires) || app.void || m.pair(app.by, app.who).friends:
 			return Conflict
 		}
+		if c.ApplyState == "9" && m.pair(app.by, app.who).blocked() {
+			return Blocked
+		}
 		if app.state = c.ApplyState; c.ApplyState == "0" {
 			return "friend.refused"
 		}
 		m.befriend(app.by, app.who)
 		return "friend.agreed"
+	case BlockFriend:
+		switch {
+		case c.UserID == actor:
+			return BadRequest
+		case !known(c.UserID):
+			return NotFound
+		case m.pair(actor, c.UserID).blocks[actor]:
+			return Conflict
+		}
+		m.pair(actor, c.UserID).blocks[actor] = true
+		return "friend.blocked"
+	case UnblockFriend:
+		switch {
+		case c.UserID == actor:
+			return BadRequest
+		case !known(c.UserID):
+			return NotFound
+		case !m.pair(actor, c.UserID).blocks[actor]:
+			return Conflict
+		}
+		delete(m.pair(actor, c.UserID).blocks, actor)
+		return "friend.unblocked"
 	case DeleteFriend:
 		switch {
 		case c.FriendID == actor:
@@ -249,6 +283,38 @@ func (m *model) applyGroup(actor string, c Command, id string, week time.Time) s
 		}
 		delete(g.roles, c.RemoveUserID)
 		return "group.memberRemoved"
+	case TransferGroup:
+		g, role := m.in(c.GroupID, actor)
+		switch {
+		case g == nil || !known(c.UserID):
+			return NotFound
+		case role == 0:
+			return NotMember
+		case role != '9':
+			return Forbidden
+		case c.UserID == actor:
+			return Conflict
+		case g.roles[c.UserID] == 0:
+			return NotMember
+		}
+		g.roles[actor], g.roles[c.UserID] = '5', '9'
+		return "group.ownerChanged"
+	case SetGroupRole:
+		g, role := m.in(c.GroupID, actor)
+		switch {
+		case g == nil || !known(c.UserID):
+			return NotFound
+		case role == 0:
+			return NotMember
+		case role != '9' || c.UserID == actor:
+			return Forbidden
+		case g.roles[c.UserID] == 0:
+			return NotMember
+		case g.roles[c.UserID] == c.Role[0]:
+			return Conflict
+		}
+		g.roles[c.UserID] = c.Role[0]
+		return "group.roleChanged"
 	case QuitGroup:
 		g, role := m.in(c.GroupID, actor)
 		switch {

@@ -25,7 +25,7 @@ func drawScript(t *rapid.T) []op {
 	small := func(n int) *rapid.Generator[int] { return rapid.IntRange(0, n) }
 	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) op {
 		return op{
-			Kind: small(13).Draw(t, "kind"), Actor: small(3).Draw(t, "actor"), Other: small(4).Draw(t, "other"),
+			Kind: small(17).Draw(t, "kind"), Actor: small(3).Draw(t, "actor"), Other: small(4).Draw(t, "other"),
 			Pick: small(30).Draw(t, "pick"), Node: small(1).Draw(t, "node"),
 			Yes: rapid.Bool().Draw(t, "yes"), Again: small(5).Draw(t, "again") == 0, Days: max(0, small(40).Draw(t, "days")-32),
 			Faults: rapid.SliceOfN(small(4), 0, 3).Draw(t, "faults"),
@@ -66,6 +66,17 @@ func (o op) command(groups, apps []string) Command {
 		return UserVerify{ApplyGroupID: pick(apps), ApplyState: answer}
 	case 12:
 		return RemoveUserGroup{GroupID: pick(groups), RemoveUserID: other}
+	}
+	switch o.Kind {
+	case 13:
+		return SetGroupRole{GroupID: pick(groups), UserID: other, Role: map[bool]string{false: "1", true: "5"}[o.Yes]}
+	case 14:
+		return TransferGroup{GroupID: pick(groups), UserID: other}
+	case 15:
+		if o.Yes {
+			return BlockFriend{UserID: other}
+		}
+		return UnblockFriend{UserID: other}
 	}
 	if o.Yes && o.Pick%3 == 0 {
 		return DeleteGroup{GroupID: pick(groups)}

@@ -50,11 +50,11 @@ func (c VerifyFriend) Decide(s State, a Actor, now time.Time) (events.Body, erro
 	if err := verifiable(app, now, pair.Intervals); err != nil && !pair.Friends {
 		return nil, because(pairs.permit(urlVerifyFriend, st, waitsNoLonger), err)
 	}
-	if c.ApplyState == events.Agreed && (pair.Blocked(app.Actor) || pair.Blocked(app.User)) {
-		return nil, pairs.permit(urlVerifyFriend, st, agreeingBlocked)
-	}
 	if err := pairs.permit(urlVerifyFriend, st, always); err != nil {
 		return nil, err
+	}
+	if c.ApplyState == events.Agreed && (pair.Blocked(app.Actor) || pair.Blocked(app.User)) {
+		return nil, pairs.permit(urlVerifyFriend, st, agreeingBlocked)
 	}
 	if c.ApplyState == events.Refused {
 		return events.FriendRefused{Application: app.ID, Applicant: app.Actor, Note: c.Note}, nil
