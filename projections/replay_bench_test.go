@@ -21,6 +21,7 @@ import (
 	"lishi/projections/projectiontest"
 	"lishi/projections/recents"
 	"lishi/projections/requests"
+	"lishi/projections/search"
 )
 
 // million is a log of that many messages in 100 conversations, one of which has
@@ -76,6 +77,7 @@ func pushed(e events.Recorded, _ *ledger.Book) []feed.Audience {
 func readModels() []projections.Projection {
 	return []projections.Projection{
 		history.Projection{}, recents.Projection{}, requests.Projection{}, feed.New(pushed), friends.Projection{}, groups.Projection{},
+		search.Projection{},
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"lishi/projections/groups"
 	"lishi/projections/history"
 	"lishi/projections/recents"
+	"lishi/projections/search"
 )
 
 // URL is one row of the registry: what can be asked for, and its texts.
@@ -93,6 +94,7 @@ var urls = NewRegistry(
 	query[groups.Users]("/group/getGroupUsers", "查询群成员列表"),
 	query[groups.Applications]("/group/getApplyGroupList", "查询入群申请列表"),
 	query[history.LoadGroup]("/group/loadMoreMessage", "查询群聊天记录"),
+	query[search.Messages]("/chat/searchMessage", "搜索消息"),
 )
 
 // URLs is the table as the program serves it.
