@@ -1,5 +1,5 @@
 // Package history is the read model of what was said: every message, by
-// conversation and offset.
+// conversation and offset, and every version of it.
 package history
 
 import (
@@ -11,18 +11,18 @@ import (
 // Name is the projection's.
 const Name = "history"
 
-// Projection makes a row of every message.
+// Projection makes a row of every message, and one of every edit and recall.
 type Projection struct{}
 
 func (Projection) Name() string { return Name }
 
-func (Projection) Version() int { return 1 }
+func (Projection) Version() int { return 2 }
 
 // Tables: a page is one short range of the key, so it costs the same in a long
 // conversation as in a short one.
 func (Projection) Tables() []projections.Table {
 	return []projections.Table{{
-		Name: "messages",
+		Name: "messages", // as they were sent
 		Fields: []projections.Field{
 			{Name: "conversation", Type: "String"}, // the stream's key
 			{Name: "id", Type: "String"},
@@ -38,14 +38,41 @@ func (Projection) Tables() []projections.Table {
 		},
 		Key:         []string{"conversation", "offset"},
 		Granularity: 256,
+	}, {
+		// What became of them since: offset is the version's own.
+		Name: "versions",
+		Fields: []projections.Field{
+			{Name: "conversation", Type: "String"},
+			{Name: "original", Type: "UInt64"},               // the message's offset
+			{Name: "change", Type: "LowCardinality(String)"}, // edited or recalled
+			{Name: "content", Type: "String"},                // empty of a recall
+			{Name: "by", Type: "String"},
+			{Name: "said", Type: "Int64"},
+			{Name: "recorded", Type: "Int64"},
+		},
+		Key:         []string{"conversation", "original", "offset"},
+		Granularity: 256,
 	}}
 }
 
+// Values of change.
+const (
+	edited   = "edited"
+	recalled = "recalled"
+)
+
 func (Projection) Apply(e events.Recorded, _ *ledger.Book, rows *projections.Rows) {
-	m, ok := e.Body.(events.MessageSent)
-	if !ok {
-		return
+	switch b := e.Body.(type) {
+	case events.MessageSent:
+		message(e, b, rows)
+	case events.MessageEdited:
+		version(e, b.Message, edited, b.Content.Plain, rows)
+	case events.MessageRecalled:
+		version(e, b.Message, recalled, "", rows)
 	}
+}
+
+func message(e events.Recorded, m events.MessageSent, rows *projections.Rows) {
 	receiver := e.Stream.Other(e.Actor)
 	if e.Stream.Kind == events.Group {
 		receiver = e.Stream.ID
@@ -62,4 +89,15 @@ func (Projection) Apply(e events.Recorded, _ *ledger.Book, rows *projections.Row
 		Int(e.Time.UnixMilli()).
 		Int(e.At.UnixMilli()).
 		Flag(e.Imported)
+}
+
+func version(e events.Recorded, original events.Position, change, content string, rows *projections.Rows) {
+	rows.Row("versions").
+		Text(e.Stream.Key()).
+		Uint(uint64(original.Offset)).
+		Text(change).
+		Text(content).
+		Text(e.Actor).
+		Int(e.Time.UnixMilli()).
+		Int(e.At.UnixMilli())
 }

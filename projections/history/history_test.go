@@ -209,8 +209,8 @@ func TestUnionOfPagesIsTheWhole(t *testing.T) {
 			say()
 		}
 		limit := rapid.Int64Range(1, 9).Draw(rt, "limit")
-		if int64(len(all)) > 8*limit {
-			limit = int64(len(all))/8 + 1
+		if int64(len(all)) > 4*limit {
+			limit = int64(len(all))/4 + 1
 		}
 		backwards := rapid.Bool().Draw(rt, "backwards")
 		q, from := history.LoadPair{UserID: "b", Limit: limit}, len(all)

@@ -16,8 +16,8 @@ type Place struct {
 }
 
 // Load reads messages by their places, for queries that find them elsewhere and
-// have made sure that the caller may see them. Places where no message stands
-// are left out of the map.
+// have made sure that the caller may see them: each as Versions has it. Places
+// where no message stands are left out of the map.
 func Load(ctx context.Context, r projections.Reader, caller string, places []Place) (map[Place]Message, error) {
 	found := make(map[Place]Message, len(places))
 	if len(places) == 0 {
@@ -40,6 +40,16 @@ func Load(ctx context.Context, r projections.Reader, caller string, places []Pla
 		found[Place{s, int64(offset)}] = m
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	versions, err := Versions(ctx, r, caller, places)
+	for p, v := range versions {
+		if m, ok := found[p]; ok {
+			m.amend(v)
+			found[p] = m
+		}
+	}
 	return found, err
 }
 

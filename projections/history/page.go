@@ -25,7 +25,9 @@ type LoadPair struct {
 }
 
 // LoadGroup is /group/loadMoreMessage: the messages of a group that were sent
-// while the caller was a member.
+// while the caller was a member. Of an edited message a member sees the newest
+// text, who has left the one at the time of leaving; a recalled message is empty
+// for everybody.
 type LoadGroup struct {
 	GroupID  string `param:"groupId,id"`
 	Page     int64  `param:"page,int,optional"`
@@ -51,6 +53,8 @@ type Message struct {
 	Avatar        string     `json:"avatar"`
 	TalkSide      bool       `json:"talkSide"` // the caller's own
 	Position      string     `json:"position"`
+	Edited        bool       `json:"edited,omitempty"`
+	Recalled      bool       `json:"recalled,omitempty"` // then TalkContent is empty
 }
 
 // Needs implements projections.Query.
@@ -251,7 +255,7 @@ func find(ctx context.Context, r projections.Reader, caller string, s events.Str
 	if newest {
 		order = "DESC"
 	}
-	rows := []Message{}
+	rows, places := []Message{}, []Place(nil)
 	for _, rs := range chunks(ranges, newest) {
 		sql := fmt.Sprintf(`SELECT %s FROM %s
 			WHERE conversation = {conversation:String} AND %s
@@ -260,7 +264,7 @@ func find(ctx context.Context, r projections.Reader, caller string, s events.Str
 		err := r.Select(ctx, sql, args, func(row projections.RowScanner) error {
 			m, offset, err := scan(row)
 			m.Position = events.Position{Partition: p, Offset: int64(offset)}.String()
-			rows = append(rows, m)
+			rows, places = append(rows, m), append(places, Place{s, int64(offset)})
 			return err
 		})
 		if err != nil {
@@ -270,10 +274,12 @@ func find(ctx context.Context, r projections.Reader, caller string, s events.Str
 			break
 		}
 	}
+	versions, err := Versions(ctx, r, caller, places)
 	for i := range rows {
 		rows[i].dress(r, caller, s)
+		rows[i].amend(versions[places[i]])
 	}
-	return rows, nil
+	return rows, err
 }
 
 // dress adds what is not in the row: names and pictures as they are today, and

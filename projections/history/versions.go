@@ -1,0 +1,93 @@
+package history
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"lishi/events"
+	"lishi/projections"
+)
+
+// Version is what became of a message since it was sent; the zero value is
+// nothing.
+type Version struct {
+	Content  string // of the newest edit
+	Edited   bool
+	Recalled bool
+}
+
+// Until is the offset up to which edits reach the caller. Who belongs to a
+// conversation sees the newest version of each of its messages, also of edits
+// made while away; who has left a group, or saw it end, sees each as it was then.
+func Until(r projections.Reader, caller string, s events.Stream) int64 {
+	if s.Kind == events.Group {
+		seen := r.Book.Relations(s).Intervals(s, caller)
+		if n := len(seen); n > 0 && seen[n-1].To > 0 {
+			return seen[n-1].To
+		}
+	}
+	return math.MaxInt64
+}
+
+// Versions tells which of the messages were edited or recalled, as far as the
+// caller may know. A recall takes the text from everybody, also from those who
+// have left; the ledger tells of it at once.
+func Versions(ctx context.Context, r projections.Reader, caller string, places []Place) (map[Place]Version, error) {
+	found := map[Place]Version{}
+	var streams []events.Stream
+	originals := map[events.Stream][]string{}
+	for _, p := range places {
+		if r.Book.Of(p.Stream).Recalled(p.Offset) {
+			found[p] = Version{Recalled: true}
+			continue
+		}
+		if originals[p.Stream] == nil {
+			streams = append(streams, p.Stream)
+		}
+		originals[p.Stream] = append(originals[p.Stream], strconv.FormatInt(p.Offset, 10))
+	}
+	for len(streams) > 0 {
+		part := streams[:min(len(streams), MaxRanges)]
+		streams = streams[len(part):]
+		var ors []string
+		var args []projections.Arg
+		for i, s := range part {
+			or := fmt.Sprintf("conversation = {c%d:String} AND original IN (%s)", i, strings.Join(originals[s], ", "))
+			if until := Until(r, caller, s); until < math.MaxInt64 {
+				or += fmt.Sprintf(" AND offset <= %d", until)
+			}
+			ors = append(ors, "("+or+")")
+			args = append(args, projections.Arg{Name: fmt.Sprintf("c%d", i), Value: s.Key()})
+		}
+		sql := fmt.Sprintf(`SELECT conversation, original, argMax(content, offset) FROM %s WHERE (%s) AND change = 'edited'
+			GROUP BY conversation, original SETTINGS max_threads = 1`, r.Table("versions"), strings.Join(ors, " OR "))
+		err := r.Select(ctx, sql, args, func(row projections.RowScanner) error {
+			var key, content string
+			var original uint64
+			if err := row.Scan(&key, &original, &content); err != nil {
+				return err
+			}
+			s, err := events.ParseKey(key)
+			found[Place{s, int64(original)}] = Version{Content: content, Edited: true}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// amend shows a message as a version of it is.
+func (m *Message) amend(v Version) {
+	m.Edited, m.Recalled = v.Edited, v.Recalled
+	switch {
+	case v.Recalled:
+		m.TalkContent = ""
+	case v.Edited:
+		m.TalkContent = v.Content
+	}
+}
