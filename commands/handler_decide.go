@@ -331,7 +331,10 @@ func (h *Handler) workLine(about events.Position) {
 func (h *Handler) resolve(p *pending) {
 	if p.mustFetch() {
 		if err := h.fetch(p); err != nil {
-			h.reject(p, h.turnAway(p, err))
+			if err = h.turnAway(p, err); p.fetched {
+				err = errUnreadable
+			}
+			h.reject(p, err)
 			return
 		}
 	}

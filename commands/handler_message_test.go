@@ -70,7 +70,7 @@ func TestChangesWaitForTheBarrier(t *testing.T) {
 		beyond := events.Position{Partition: two.tail.Book().Layout().Partition(pairAB), Offset: 1 << 40}.String()
 		wantReason(t, two.do("a", "6", EditMessage{Position: beyond, Content: "x"}), Unavailable)
 		wantReason(t, two.do("a", "7", SendMessage{ReceiveUserID: "b", Content: "x", ReplyTo: beyond}), Unavailable)
-		wantReason(t, two.do("a", "8", EditMessage{Position: said, Content: "x"}), Unavailable) // it can't be read
+		wantReason(t, two.do("a", "8", EditMessage{Position: said, Content: "x"}), Unknown) // it can't be read
 		log.set(func(l *faultyLog) { l.down = false })
 		wantReason(t, two.do("a", "6", EditMessage{Position: beyond, Content: "x"}), NotFound)
 		wantReason(t, two.do("a", "9", EditMessage{Position: "c9-1", Content: "x"}), NotFound)

@@ -58,7 +58,10 @@ var (
 	errUnknownReply       = ErrNotFound.With("replyTo names no message of this conversation that you can see")
 	errUnknownMessage     = ErrNotFound.With("no such message in this conversation")
 
-	errReused      = ErrConflict.With("this uniqueNo was used for another request")
+	errReused = ErrConflict.With("this uniqueNo was used for another request")
+	// Without the message the command's id is not known, so the ledger can't be
+	// asked whether it came before.
+	errUnreadable  = ErrUnknown.With("the message can't be read now, nor whether this came before; repeat with the same uniqueNo")
 	errOverload    = ErrUnavailable.With("too many commands are under way; nothing happened")
 	errClosing     = ErrUnavailable.With("the server is going away; nothing happened")
 	errCompetition = ErrUnavailable.With("too many commands compete for this conversation; nothing happened")
