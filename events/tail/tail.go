@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"lishi/events"
 	"lishi/events/ledger"
@@ -87,21 +88,31 @@ func (t *Tail) Run(ctx context.Context) error {
 	for p := range t.parts {
 		from[p] = t.book.Ledger(p).Folded()
 	}
-	go func() {
-		for ctx.Err() == nil {
-			end, err := t.log.End(ctx)
-			if err == nil && t.Wait(ctx, end) == nil {
-				close(t.ready)
-				return
-			}
-		}
-	}()
+	go t.becomeReady(ctx)
 	err := t.log.Read(ctx, from, t.fold)
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return nil
 	}
 	return err
 }
+
+// becomeReady closes ready once everything up to the end found first is folded.
+func (t *Tail) becomeReady(ctx context.Context) {
+	for {
+		end, err := t.log.End(ctx)
+		if err == nil && t.Wait(ctx, end) == nil {
+			close(t.ready)
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(endPause): // the log is away; asking faster brings it back no sooner
+		}
+	}
+}
+
+const endPause = 100 * time.Millisecond
 
 func (t *Tail) fold(p events.Partition, batch []events.Recorded) error {
 	part := t.parts[p]

@@ -73,18 +73,25 @@ func openNode(ctx context.Context, cfg config.Config, logger *slog.Logger) (_ *n
 		return nil, err
 	}
 	n.open.add(n.db.Close)
+	// Queries have a share of ClickHouse's connections, so that however many
+	// wait, the inserts that they wait for find a place.
+	reads, err := n.db.Share(queryConns)
+	if err != nil {
+		return nil, err
+	}
+	n.open.add(reads.Close)
 
 	n.tail = tail.New(n.log, tail.Options{})
 	n.engine = projections.New(n.db, n.tail, models(), projections.Options{Log: logger})
 	n.handler = commands.NewHandler(recent{n.log, n.tail}, n.tail, commands.Options{
 		Policy:   commands.Policy{Strangers: cfg.Strangers, Expiry: cfg.ApplyExpiry, RecallWindow: cfg.RecallWindow},
 		Deadline: cfg.Deadline,
-		Requests: memory{requests.Memory{Engine: n.engine, DB: n.db}},
+		Requests: memory{requests.Memory{Engine: n.engine, DB: reads}},
 	})
-	reader := &projections.Reader{Engine: n.engine, DB: n.db, Book: n.tail.Book(), Dates: format, Log: logger}
+	reader := &projections.Reader{Engine: n.engine, DB: reads, Book: n.tail.Book(), Dates: format, Log: logger}
 	limits := commands.DefaultLimits
 	limits.Content = cfg.MaxContent
-	n.server = ws.New(n.verify, n.handler, n.tail, reader, backlog{feed.Backlog{Engine: n.engine, DB: n.db}, n.tail.Book()}, ws.Options{
+	n.server = ws.New(n.verify, n.handler, n.tail, reader, backlog{feed.Backlog{Engine: n.engine, DB: reads}, n.tail.Book()}, ws.Options{
 		Wire: wire.Options{
 			Origins: origins(cfg.Origins), MessageLimit: cfg.MaxMessage, QueueLimit: cfg.SendQueue, PingInterval: cfg.Ping,
 		},
@@ -95,6 +102,9 @@ func openNode(ctx context.Context, cfg config.Config, logger *slog.Logger) (_ *n
 	n.metrics.Register(lags{n})
 	return n, nil
 }
+
+// queryConns is how many queries run at once; ClickHouse takes 16 statements.
+const queryConns = 12
 
 // openDB opens the ClickHouse that the settings name.
 func openDB(cfg config.Config) (*clickhouse.DB, error) {

@@ -128,6 +128,14 @@ func (db *DB) In(database string) (*DB, error) {
 	return db.beside(&options)
 }
 
+// Share opens a second way to the same database that has at most conns
+// statements under way; others wait. Closing it leaves db open.
+func (db *DB) Share(conns int) (*DB, error) {
+	options := *db.options
+	options.MaxOpenConns, options.MaxIdleConns = conns, conns
+	return db.beside(&options)
+}
+
 // ReadOnly opens a second way to the same database for the SQL of people: it
 // cannot write, reach files or the network, or lift the limits, which are
 // ClickHouse settings such as max_execution_time and max_result_rows. Closing

@@ -224,6 +224,18 @@ func (c *Config) check(byName map[string]*Setting) (problems []error) {
 	if err := tokens.CheckJWKS(c.TokenJWKS); err != nil {
 		bad("token-jwks", "%v", err)
 	}
+	const most = 900_000 // a record batch takes 1 000 000 bytes
+	if c.MaxContent < 1 || c.MaxContent > most {
+		bad("max-content", "%d is not from 1 to %d", c.MaxContent, most)
+	} else {
+		if c.MaxMessage <= c.MaxContent {
+			bad("max-message", "%d leaves no room for content of %d bytes (max-content)", c.MaxMessage, c.MaxContent)
+		}
+		// A byte of content may take six in JSON (\u001f), and a push must fit.
+		if least := 64<<10 + 6*c.MaxContent; c.SendQueue < least {
+			bad("send-queue", "%d is less than %d, which one push may need", c.SendQueue, least)
+		}
+	}
 	switch c.LogLevel {
 	case "debug", "info", "warn", "error":
 	default:

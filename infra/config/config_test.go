@@ -58,6 +58,10 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		"zone":                {flags: map[string]string{"zone": "Nowhere/Land"}, want: "zone"},
 		"dates":               {flags: map[string]string{"dates": "soon"}, want: "dates"},
 		"log level":           {flags: map[string]string{"log-level": "loud"}, want: "log-level"},
+		"no content":          {flags: map[string]string{"max-content": "0"}, want: "max-content"},
+		"content too long":    {flags: map[string]string{"max-content": "2000000"}, want: "max-content"},
+		"message too short":   {flags: map[string]string{"max-message": "16384"}, want: "max-message"},
+		"queue too small":     {flags: map[string]string{"send-queue": "1000"}, want: "send-queue"},
 		"log format":          {flags: map[string]string{"log-format": "xml"}, want: "log-format"},
 	} {
 		t.Run(name, func(t *testing.T) {
