@@ -34,7 +34,8 @@ type Recent struct {
 	Type         string     `json:"type"` // "1" group, "2" friend
 	LastDate     dates.Date `json:"lastDate"`
 	Time         int64      `json:"time"`
-	Content      string     `json:"content"`
+	Content      string     `json:"content"`            // as it was edited
+	Recalled     bool       `json:"recalled,omitempty"` // then Content is empty
 	SendUserID   string     `json:"sendUserId"`
 	Total        uint64     `json:"total"` // unread
 	ReadPosition string     `json:"readPosition"`
@@ -212,14 +213,14 @@ func describe(ctx context.Context, r projections.Reader, caller string, heads []
 			list[i].Name = remark
 		}
 	}
-	if err := contents(ctx, r, list); err != nil {
+	if err := contents(ctx, r, caller, list); err != nil {
 		return nil, err
 	}
 	return list, unread(ctx, r, caller, list)
 }
 
-// contents adds what was said last.
-func contents(ctx context.Context, r projections.Reader, list []Recent) error {
+// contents adds what was said last, as history has it.
+func contents(ctx context.Context, r projections.Reader, caller string, list []Recent) error {
 	var current, older []int
 	for i := range list {
 		if list[i].head.current {
@@ -264,12 +265,31 @@ func contents(ctx context.Context, r projections.Reader, list []Recent) error {
 	if err != nil {
 		return err
 	}
-	return read(older, "SELECT conversation, any(sender), any(content), any(said) FROM "+
+	err = read(older, "SELECT conversation, any(sender), any(content), any(said) FROM "+
 		r.Table("messages")+" WHERE %s GROUP BY conversation")
+	if err != nil {
+		return err
+	}
+	places := make([]history.Place, len(list))
+	for i := range list {
+		places[i] = list[i].head.place()
+	}
+	versions, err := history.Versions(ctx, r, caller, places)
+	for i := range list {
+		switch v := versions[places[i]]; {
+		case v.Recalled:
+			list[i].Content, list[i].Recalled = "", true
+		case v.Edited:
+			list[i].Content = v.Content
+		}
+	}
+	return err
 }
 
-// unread counts what others said after the read mark. Imported messages count as
-// read. A row that was written twice counts once.
+func (h head) place() history.Place { return history.Place{Stream: h.stream, Offset: h.at.Offset} }
+
+// unread counts what others said after the read mark and did not recall.
+// Imported messages count as read. A row that was written twice counts once.
 func unread(ctx context.Context, r projections.Reader, caller string, list []Recent) error {
 	var behind []int
 	ranges := map[int][]history.Range{}
@@ -285,17 +305,19 @@ func unread(ctx context.Context, r projections.Reader, caller string, list []Rec
 	}
 	for part := range slices.Chunk(behind, 50) {
 		places := map[string]int{}
-		var ors []string
+		var ors, recalled []string
 		args := []projections.Arg{{Name: "caller", Value: caller}}
 		for n, i := range part {
 			key := list[i].head.stream.Key()
 			places[key] = i
 			ors = append(ors, fmt.Sprintf("(conversation = {c%d:String} AND %s)", n, history.Where("offset", ranges[i])))
+			recalled = append(recalled, fmt.Sprintf("(conversation = {c%d:String} AND %s)", n, history.Where("original", ranges[i])))
 			args = append(args, projections.Arg{Name: fmt.Sprintf("c%d", n), Value: key})
 		}
 		sql := fmt.Sprintf(`SELECT conversation, count() FROM (SELECT conversation, offset FROM %s
-			WHERE (%s) AND sender != {caller:String} AND NOT imported GROUP BY conversation, offset) GROUP BY conversation
-			SETTINGS optimize_aggregation_in_order = 1`, r.Table("messages"), strings.Join(ors, " OR "))
+			WHERE (%s) AND sender != {caller:String} AND NOT imported GROUP BY conversation, offset)
+			WHERE (conversation, offset) NOT IN (SELECT conversation, original FROM %s WHERE (%s) AND change = 'recalled') GROUP BY conversation
+			SETTINGS optimize_aggregation_in_order = 1`, r.Table("messages"), strings.Join(ors, " OR "), r.Table("versions"), strings.Join(recalled, " OR "))
 		err := r.Select(ctx, sql, args, func(row projections.RowScanner) error {
 			var key string
 			var n uint64
