@@ -1,5 +1,5 @@
 // Package friends is the read model of people: who is registered, who is
-// friends with whom, and who has applied.
+// friends with whom, in which folders, and who has applied.
 package friends
 
 import (
@@ -16,7 +16,7 @@ type Projection struct{}
 
 func (Projection) Name() string { return Name }
 
-func (Projection) Version() int { return 1 }
+func (Projection) Version() int { return 2 }
 
 func (Projection) Tables() []projections.Table {
 	return []projections.Table{
@@ -36,11 +36,34 @@ func (Projection) Tables() []projections.Table {
 				{Name: "user", Type: "String"},
 				{Name: "friend", Type: "String"},
 				{Name: "friends", Type: "Bool"},
-				{Name: "remark", Type: "String"}, // the user's, for the friend
-				{Name: "folder", Type: "String"}, // friendGroupId
 				{Name: "recorded", Type: "Int64"},
 			},
 			Key:         []string{"user", "friend"},
+			Granularity: 512,
+		},
+		{
+			// What each keeps of the other; empty once they are no friends.
+			Name: "friend_views",
+			Fields: []projections.Field{
+				{Name: "user", Type: "String"},
+				{Name: "friend", Type: "String"},
+				{Name: "remark", Type: "String"},
+				{Name: "folder", Type: "String"}, // one that was deleted means the default one
+				{Name: "recorded", Type: "Int64"},
+			},
+			Key:         []string{"user", "friend"},
+			Granularity: 512,
+		},
+		{
+			Name: "folders",
+			Fields: []projections.Field{
+				{Name: "user", Type: "String"},
+				{Name: "folder", Type: "String"}, // friendGroupId
+				{Name: "name", Type: "String"},
+				{Name: "deleted", Type: "Bool"}, // then the name is empty
+				{Name: "recorded", Type: "Int64"},
+			},
+			Key:         []string{"user", "folder"},
 			Granularity: 512,
 		},
 		{
@@ -99,19 +122,39 @@ func (Projection) Apply(e events.Recorded, book *ledger.Book, rows *projections.
 		// The applicant's own remark came with the application.
 		theirs, _ := book.Relations(e.Stream).Application(b.Application)
 		other := e.Stream.Other(e.Actor)
-		friend(rows, e, e.Actor, other, true, b.Remark, b.FriendGroupID)
-		friend(rows, e, other, e.Actor, true, theirs.Remark, theirs.FriendGroupID)
+		friend(rows, e, true)
+		view(rows, e, e.Actor, other, b.Remark, b.FriendGroupID)
+		view(rows, e, other, e.Actor, theirs.Remark, theirs.FriendGroupID)
 	case events.FriendRefused:
 		verdict(rows, e, b.Application, events.Refused, b.Note)
 	case events.FriendRemoved:
 		other := e.Stream.Other(e.Actor)
-		friend(rows, e, e.Actor, other, false, "", "")
-		friend(rows, e, other, e.Actor, false, "", "")
+		friend(rows, e, false)
+		view(rows, e, e.Actor, other, "", "")
+		view(rows, e, other, e.Actor, "", "")
+	case events.FriendViewChanged:
+		if book.Relations(e.Stream).FriendsAt(e.Stream, e.Position.Offset) { // else it says nothing
+			view(rows, e, e.Actor, e.Stream.Other(e.Actor), b.Remark, b.FriendGroupID)
+		}
+	case events.FolderCreated:
+		folder(rows, e, e.ID, b.Name, false)
+	case events.FolderDeleted:
+		folder(rows, e, b.Folder, "", true)
 	}
 }
 
-func friend(rows *projections.Rows, e events.Recorded, user, other string, are bool, remark, folder string) {
-	rows.Row("friends").Text(user).Text(other).Flag(are).Text(remark).Text(folder).Int(e.At.UnixMilli())
+// friend says from both sides whether the pair are friends.
+func friend(rows *projections.Rows, e events.Recorded, are bool) {
+	rows.Row("friends").Text(e.Stream.ID).Text(e.Stream.Peer).Flag(are).Int(e.At.UnixMilli())
+	rows.Row("friends").Text(e.Stream.Peer).Text(e.Stream.ID).Flag(are).Int(e.At.UnixMilli())
+}
+
+func view(rows *projections.Rows, e events.Recorded, user, other, remark, folder string) {
+	rows.Row("friend_views").Text(user).Text(other).Text(remark).Text(folder).Int(e.At.UnixMilli())
+}
+
+func folder(rows *projections.Rows, e events.Recorded, id events.ID, name string, deleted bool) {
+	rows.Row("folders").Text(e.Stream.ID).Text(id.String()).Text(name).Flag(deleted).Int(e.At.UnixMilli())
 }
 
 func verdict(rows *projections.Rows, e events.Recorded, application events.ID, state, note string) {

@@ -1,7 +1,6 @@
 package friends_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -50,16 +49,6 @@ func TestFriendList(t *testing.T) {
 	w.Do("b", events.PairStream("a", "b"), events.FriendAgreed{Application: waiting[0].ID, Applicant: "a", Remark: "Anna", Crossed: true})
 	b = `{"friendId":"b","friendState":"0","nickName":"Bob","remarks":"Bobby","avatar":"b.png"}`
 	expect(t, "again", w.Ask("a", friends.List{}), fmt.Sprintf(folder, online+","+b))
-}
-
-func TestRemarks(t *testing.T) {
-	w := projectiontest.New(t, friends.Projection{})
-	w.Register("a", "b", "c")
-	w.Befriend("a", "b")
-	got := w.Ask("a", remarks{"b", "c", "a"}).List.(map[string]string)
-	if len(got) != 1 || got["b"] != "my b" {
-		t.Errorf("remarks: %v", got)
-	}
 }
 
 func TestFind(t *testing.T) {
@@ -139,20 +128,10 @@ func TestImportedFriendshipHasNoApplication(t *testing.T) {
 	e := w.Event("a", events.PairStream("a", "b"), events.FriendAgreed{})
 	e.Imported = true
 	w.Record(e)
-	if l := w.Ask("b", friends.List{}).List.([]friends.Folder); len(l[0].FriendLists) != 1 {
+	if l := w.Ask("b", friends.List{}).List.([]friends.Filled); len(l[0].FriendLists) != 1 {
 		t.Errorf("friends: %+v", l)
 	}
 	if l := w.Ask("b", friends.Applications{}).List.([]friends.Application); len(l) != 0 {
 		t.Errorf("applications: %+v", l)
 	}
-}
-
-// remarks asks for the remarks of users.
-type remarks []string
-
-func (remarks) Needs() []string { return []string{friends.Name} }
-
-func (q remarks) Run(ctx context.Context, r projections.Reader, caller string) (projections.Page, error) {
-	m, err := friends.Remarks(ctx, r, caller, q)
-	return projections.Page{List: m}, err
 }

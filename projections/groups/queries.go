@@ -140,7 +140,7 @@ type User struct {
 }
 
 // Needs implements projections.Query.
-func (Users) Needs() []string { return []string{Name, friends.Name} }
+func (Users) Needs() []string { return []string{Name} }
 
 // Run implements projections.Query.
 func (q Users) Run(ctx context.Context, r projections.Reader, caller string) (projections.Page, error) {
@@ -155,7 +155,7 @@ func (q Users) Run(ctx context.Context, r projections.Reader, caller string) (pr
 	if _, ok := r.Book.Relations(s).Member(s, caller, events.Now); !ok {
 		return projections.Page{}, commands.ErrNotMember
 	}
-	list, ids := []User{}, []string(nil)
+	list := []User{}
 	sql := fmt.Sprintf(`SELECT user, toString(argMax(role, offset)) AS now, argMax(muted_until, offset) FROM %s
 		WHERE group_id = {group:String} AND user > {after:String} GROUP BY user HAVING now != ''
 		ORDER BY user LIMIT {limit:UInt32}`, r.Table("group_members"))
@@ -171,16 +171,10 @@ func (q Users) Run(ctx context.Context, r projections.Reader, caller string) (pr
 		}
 		known, _ := r.Book.User(u.UserID)
 		u.NickName, u.Avatar = known.NickName, known.Avatar
-		list, ids = append(list, u), append(ids, u.UserID)
+		u.Remarks = friends.Remark(r, caller, u.UserID)
+		list = append(list, u)
 		return nil
 	})
-	if err != nil {
-		return projections.Page{}, err
-	}
-	remarks, err := friends.Remarks(ctx, r, caller, ids)
-	for i := range list {
-		list[i].Remarks = remarks[list[i].UserID]
-	}
 	return projections.Page{List: list}, err
 }
 

@@ -54,7 +54,7 @@ type head struct {
 }
 
 // Needs implements projections.Query.
-func (List) Needs() []string { return []string{Name, history.Name, friends.Name} }
+func (List) Needs() []string { return []string{Name, history.Name} }
 
 // Run implements projections.Query.
 func (q List) Run(ctx context.Context, r projections.Reader, caller string) (projections.Page, error) {
@@ -187,7 +187,6 @@ func olderHeads(ctx context.Context, r projections.Reader, hs []head) ([]head, e
 // describe fills in the rows of a page.
 func describe(ctx context.Context, r projections.Reader, caller string, heads []head) ([]Recent, error) {
 	list := make([]Recent, 0, len(heads))
-	var peers []string
 	for _, h := range heads {
 		c := Recent{head: h, Position: h.at.String()}
 		if mark, ok := r.Book.Mark(caller, h.stream.Key()); ok {
@@ -200,18 +199,11 @@ func describe(ctx context.Context, r projections.Reader, caller string, heads []
 			peer := h.stream.Other(caller)
 			u, _ := r.Book.User(peer)
 			c.RecentID, c.Name, c.Avatar, c.Type = peer, u.NickName, u.Avatar, "2"
-			peers = append(peers, peer)
+			if remark := friends.Remark(r, caller, peer); remark != "" {
+				c.Name = remark
+			}
 		}
 		list = append(list, c)
-	}
-	remarks, err := friends.Remarks(ctx, r, caller, peers)
-	if err != nil {
-		return nil, err
-	}
-	for i := range list {
-		if remark := remarks[list[i].RecentID]; remark != "" && list[i].Type == "2" {
-			list[i].Name = remark
-		}
 	}
 	if err := contents(ctx, r, caller, list); err != nil {
 		return nil, err

@@ -1,0 +1,100 @@
+package friends
+
+import (
+	"context"
+	"fmt"
+
+	"lishi/events"
+	"lishi/projections"
+)
+
+// List is /friend/myFriendList: the caller's friends by folder, in the order in
+// which they became friends.
+type List struct{}
+
+// Folders is /friend/getFriendGroupList: the caller's folders alone, the default
+// one first, then in the order of their making.
+type Folders struct{}
+
+// Folder is one of a user's own folders of friends.
+type Folder struct {
+	FriendGroupID    string `json:"friendGroupId"`
+	FriendGroupName  string `json:"friendGroupName"`
+	FriendGroupOrder int    `json:"friendGroupOrder"`
+	AllowDeletion    bool   `json:"allowDeletion"`
+}
+
+// Filled is a folder with the friends in it.
+type Filled struct {
+	Folder
+	FriendLists []Friend `json:"friendLists"`
+}
+
+// Friend is one friend in a folder.
+type Friend struct {
+	FriendID    string `json:"friendId"`
+	FriendState string `json:"friendState"`
+	NickName    string `json:"nickName"`
+	Remarks     string `json:"remarks"`
+	Avatar      string `json:"avatar"`
+	Blocked     bool   `json:"blocked,omitempty"` // by the caller
+}
+
+// defaultFolderName is what the folder is called that nobody made.
+const defaultFolderName = "我的好友"
+
+// Needs implements projections.Query.
+func (List) Needs() []string { return []string{Name} }
+
+// Needs implements projections.Query. What the rows show the ledger has folded.
+func (Folders) Needs() []string { return []string{Name} }
+
+// Run implements projections.Query.
+func (Folders) Run(_ context.Context, r projections.Reader, caller string) (projections.Page, error) {
+	return projections.Page{List: folders(r, caller)}, nil
+}
+
+func folders(r projections.Reader, caller string) []Folder {
+	list := []Folder{{FriendGroupID: events.DefaultFolder, FriendGroupName: defaultFolderName}}
+	for i, f := range r.Book.Relations(events.UserStream(caller)).Folders(caller) {
+		list = append(list, Folder{f.ID.String(), f.Name, i + 1, true})
+	}
+	return list
+}
+
+// Run implements projections.Query. Friends whose folder does not exist stand in
+// the default one.
+func (List) Run(ctx context.Context, r projections.Reader, caller string) (projections.Page, error) {
+	var list []Filled
+	places := map[string]int{}
+	for i, f := range folders(r, caller) {
+		list, places[f.FriendGroupID] = append(list, Filled{f, []Friend{}}), i
+	}
+	sql := fmt.Sprintf(`SELECT friend, argMax(friends, offset) AS now, max(recorded) AS since FROM %s
+		WHERE user = {user:String} GROUP BY friend HAVING now ORDER BY since, friend`, r.Table("friends"))
+	err := r.Select(ctx, sql, []projections.Arg{{Name: "user", Value: caller}}, func(row projections.RowScanner) error {
+		var id string
+		var now bool
+		var since int64
+		if err := row.Scan(&id, &now, &since); err != nil {
+			return err
+		}
+		s := events.PairStream(caller, id)
+		pair := r.Book.Relations(s).Pair(s)
+		user, _ := r.Book.User(id)
+		view := pair.View(caller)
+		folder := &list[places[view.FriendGroupID]] // the first, where there is none
+		folder.FriendLists = append(folder.FriendLists, Friend{
+			FriendID: id, FriendState: r.FriendState(id), NickName: user.NickName, Remarks: view.Remark, Avatar: user.Avatar,
+			Blocked: pair.Blocked(caller),
+		})
+		return nil
+	})
+	return projections.Page{List: list}, err
+}
+
+// Remark is the caller's own name for a friend; empty for others.
+func Remark(r projections.Reader, caller, user string) string {
+	s := events.PairStream(caller, user)
+	return r.Book.Relations(s).Pair(s).View(caller).Remark
+}
