@@ -55,6 +55,8 @@ type Message struct {
 	Position      string     `json:"position"`
 	Edited        bool       `json:"edited,omitempty"`
 	Recalled      bool       `json:"recalled,omitempty"` // then TalkContent is empty
+
+	Written int64 `json:"-"` // offset of the event that wrote TalkContent
 }
 
 // Needs implements projections.Query.
@@ -244,6 +246,7 @@ const fields = "offset, id, sender, content, toString(content_type), reply_to, a
 func scan(row projections.RowScanner, more ...any) (m Message, offset uint64, err error) {
 	into := []any{&offset, &m.ChatMessageID, &m.SendUserID, &m.TalkContent, &m.ContentType, &m.ReplyTo, &m.AtUserIDs, &m.Time}
 	err = row.Scan(append(into, more...)...)
+	m.Written = int64(offset)
 	return m, offset, err
 }
 

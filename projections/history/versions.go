@@ -15,6 +15,7 @@ import (
 // nothing.
 type Version struct {
 	Content  string // of the newest edit
+	Offset   int64  // of the newest edit
 	Edited   bool
 	Recalled bool
 }
@@ -62,16 +63,16 @@ func Versions(ctx context.Context, r projections.Reader, caller string, places [
 			ors = append(ors, "("+or+")")
 			args = append(args, projections.Arg{Name: fmt.Sprintf("c%d", i), Value: s.Key()})
 		}
-		sql := fmt.Sprintf(`SELECT conversation, original, argMax(content, offset) FROM %s WHERE (%s) AND change = 'edited'
+		sql := fmt.Sprintf(`SELECT conversation, original, argMax(content, offset), max(offset) FROM %s WHERE (%s) AND change = 'edited'
 			GROUP BY conversation, original SETTINGS max_threads = 1`, r.Table("versions"), strings.Join(ors, " OR "))
 		err := r.Select(ctx, sql, args, func(row projections.RowScanner) error {
 			var key, content string
-			var original uint64
-			if err := row.Scan(&key, &original, &content); err != nil {
+			var original, edit uint64
+			if err := row.Scan(&key, &original, &content, &edit); err != nil {
 				return err
 			}
 			s, err := events.ParseKey(key)
-			found[Place{s, int64(original)}] = Version{Content: content, Edited: true}
+			found[Place{s, int64(original)}] = Version{Content: content, Offset: int64(edit), Edited: true}
 			return err
 		})
 		if err != nil {
@@ -88,6 +89,6 @@ func (m *Message) amend(v Version) {
 	case v.Recalled:
 		m.TalkContent = ""
 	case v.Edited:
-		m.TalkContent = v.Content
+		m.TalkContent, m.Written = v.Content, v.Offset
 	}
 }

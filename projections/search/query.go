@@ -26,10 +26,10 @@ type Messages struct {
 
 // hit is a row that holds the text.
 type hit struct {
-	place   history.Place
-	at      events.Position // of the message
-	version uint64          // offset of the event that wrote the text
-	written int64
+	place    history.Place
+	at       events.Position // of the message
+	written  int64           // offset of the event that wrote the text
+	recorded int64           // when it did
 }
 
 // Needs implements projections.Query.
@@ -49,7 +49,7 @@ func (q Messages) Run(ctx context.Context, r projections.Reader, caller string) 
 		return projections.Page{}, err
 	}
 	list, hits := []history.Message{}, []hit{}
-	for { // one turn, unless texts were found that an edit has replaced
+	for { // one turn, unless texts were found that don't count any more
 		want := int(limit) + 1 - len(list)
 		found, err := where.find(ctx, r, pattern(q.Text), want)
 		if err != nil {
@@ -72,55 +72,25 @@ func (q Messages) Run(ctx context.Context, r projections.Reader, caller string) 
 	}
 }
 
-// load reads the rows of hits whose text is still the newest.
+// load reads the rows of hits on texts that the caller sees in history: not on
+// those that an edit has replaced or a recall taken away, and not on edits made
+// after the caller had left.
 func load(ctx context.Context, r projections.Reader, caller string, found []hit) (list []history.Message, hits []hit, err error) {
-	if len(found) == 0 {
-		return nil, nil, nil
-	}
 	places := make([]history.Place, len(found))
 	for i, h := range found {
 		places[i] = h.place
-	}
-	rewritten, err := rewrites(ctx, r, places)
-	if err != nil {
-		return nil, nil, err
 	}
 	rows, err := history.Load(ctx, r, caller, places)
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, h := range found {
-		newest, ok := rewritten[h.place]
-		if !ok {
-			newest = uint64(h.place.Offset)
-		}
-		if m, ok := rows[h.place]; ok && h.version == newest {
+		if m, ok := rows[h.place]; ok && m.Written == h.written && !m.Recalled {
 			list, hits = append(list, m), append(hits, h)
 			delete(rows, h.place) // a row that was written twice comes once
 		}
 	}
 	return list, hits, nil
-}
-
-// rewrites tells which event wrote the newest text of messages that have been
-// changed. Merges remove replaced rows sooner or later; until then they are
-// found, too.
-func rewrites(ctx context.Context, r projections.Reader, places []history.Place) (map[history.Place]uint64, error) {
-	in, args := history.In(places)
-	sql := "SELECT conversation, message, max(offset) FROM " + r.Table("rewritten") + " WHERE (conversation, message) IN " + in + " GROUP BY conversation, message"
-	newest := map[history.Place]uint64{}
-	err := r.Select(ctx, sql, args, func(row projections.RowScanner) error {
-		var key string
-		var message, version uint64
-		err := row.Scan(&key, &message, &version)
-		if err != nil {
-			return err
-		}
-		s, err := events.ParseKey(key)
-		newest[history.Place{Stream: s, Offset: int64(message)}] = version
-		return err
-	})
-	return newest, err
 }
 
 // pattern is LIKE's for texts that hold a text. LIKE and not position, because

@@ -23,6 +23,7 @@ type one struct {
 	stream events.Stream
 	p      events.Partition
 	ranges []history.Range
+	last   *hit
 }
 
 func newOne(r projections.Reader, s events.Stream, seen []ledger.Interval, before string) (*one, error) {
@@ -34,18 +35,24 @@ func newOne(r projections.Reader, s events.Stream, seen []ledger.Interval, befor
 
 func (o *one) find(ctx context.Context, r projections.Reader, pattern string, n int) ([]hit, error) {
 	var hits []hit
+	older := "1" // texts of the same message
+	if o.last != nil {
+		older = fmt.Sprintf("(message != %d OR offset < %d)", o.last.at.Offset, o.last.written)
+	}
 	newestFirst := slices.Clone(o.ranges)
 	slices.Reverse(newestFirst)
 	for rs := range slices.Chunk(newestFirst, history.MaxRanges) {
-		sql := fmt.Sprintf(`SELECT message, offset FROM %s WHERE conversation = {conversation:String} AND %s AND text LIKE {pattern:String}
-			ORDER BY conversation DESC, message DESC LIMIT {limit:UInt32} %s`, r.Table("texts"), history.Where("message", rs), history.Nearby)
+		sql := fmt.Sprintf(`SELECT message, offset FROM %s WHERE conversation = {conversation:String} AND %s AND text LIKE {pattern:String} AND %s
+			ORDER BY conversation DESC, message DESC, offset DESC LIMIT {limit:UInt32} %s`,
+			r.Table("texts"), history.Where("message", rs), older, history.Nearby)
 		args := []projections.Arg{
 			{Name: "conversation", Value: o.stream.Key()}, {Name: "pattern", Value: pattern}, {Name: "limit", Value: uint32(n - len(hits))},
 		}
 		err := r.Select(ctx, sql, args, func(row projections.RowScanner) error {
-			var message uint64
+			var message, written uint64
 			var h hit
-			err := row.Scan(&message, &h.version)
+			err := row.Scan(&message, &written)
+			h.written = int64(written)
 			h.place = history.Place{Stream: o.stream, Offset: int64(message)}
 			h.at = events.Position{Partition: o.p, Offset: int64(message)}
 			hits = append(hits, h)
@@ -61,11 +68,11 @@ func (o *one) find(ctx context.Context, r projections.Reader, pattern string, n 
 func (o *one) before(h hit) {
 	var rest []history.Range
 	for _, x := range o.ranges {
-		if x.Before = min(x.Before, h.at.Offset); x.Before-1 > x.After {
+		if x.Before = min(x.Before, h.at.Offset+1); x.Before-1 > x.After {
 			rest = append(rest, x)
 		}
 	}
-	o.ranges = rest
+	o.ranges, o.last = rest, &h
 }
 
 func (o *one) next(h hit) string { return h.at.String() }
@@ -128,8 +135,8 @@ func (a *all) find(ctx context.Context, r projections.Reader, pattern string, n 
 
 // newestFirst is the order of ask's statement.
 func newestFirst(a, b hit) int {
-	return cmp.Or(cmp.Compare(b.written, a.written), strings.Compare(b.at.Partition.String(), a.at.Partition.String()),
-		cmp.Compare(b.at.Offset, a.at.Offset))
+	return cmp.Or(cmp.Compare(b.recorded, a.recorded), strings.Compare(b.at.Partition.String(), a.at.Partition.String()),
+		cmp.Compare(b.written, a.written))
 }
 
 func (a *all) ask(ctx context.Context, r projections.Reader, pattern string, n int, layers []layer, pairs bool) ([]hit, error) {
@@ -150,29 +157,28 @@ func (a *all) ask(ctx context.Context, r projections.Reader, pattern string, n i
 	}
 	older := "1"
 	if a.last != nil {
-		older = `(written < {written:Int64} OR written = {written:Int64} AND (partition < {partition:String} OR
-			partition = {partition:String} AND message < {message:UInt64}))`
-		args = append(args, projections.Arg{Name: "written", Value: a.last.written},
-			projections.Arg{Name: "partition", Value: a.last.at.Partition.String()},
-			projections.Arg{Name: "message", Value: uint64(a.last.at.Offset)})
+		older = `(recorded < {recorded:Int64} OR recorded = {recorded:Int64} AND (partition < {partition:String} OR
+			partition = {partition:String} AND offset < {written:Int64}))`
+		args = append(args, projections.Arg{Name: "recorded", Value: a.last.recorded},
+			projections.Arg{Name: "partition", Value: a.last.at.Partition.String()}, projections.Arg{Name: "written", Value: a.last.written})
 	}
-	sql := fmt.Sprintf(`SELECT conversation, message, offset, written FROM %s
+	sql := fmt.Sprintf(`SELECT conversation, message, offset, recorded FROM %s
 		WHERE conversation IN (SELECT conversation FROM %s WHERE user = {caller:String}) AND text LIKE {pattern:String} AND (%s) AND %s
-		ORDER BY written DESC, partition DESC, message DESC LIMIT {limit:UInt32}`,
+		ORDER BY recorded DESC, partition DESC, offset DESC LIMIT {limit:UInt32}`,
 		r.Table("texts"), r.Table("conversations"), strings.Join(seen, " OR "), older)
 	var hits []hit
 	err := r.Select(ctx, sql, args, func(row projections.RowScanner) error {
 		var key string
-		var message uint64
+		var message, written uint64
 		var h hit
-		err := row.Scan(&key, &message, &h.version, &h.written)
+		err := row.Scan(&key, &message, &written, &h.recorded)
 		if err != nil {
 			return err
 		}
 		if h.place.Stream, err = events.ParseKey(key); err != nil {
 			return err
 		}
-		h.place.Offset = int64(message)
+		h.place.Offset, h.written = int64(message), int64(written)
 		h.at = events.Position{Partition: r.Book.Layout().Partition(h.place.Stream), Offset: h.place.Offset}
 		hits = append(hits, h)
 		return nil
@@ -183,15 +189,16 @@ func (a *all) ask(ctx context.Context, r projections.Reader, pattern string, n i
 func (a *all) before(h hit) { a.last = &h }
 
 func (a *all) next(h hit) string {
-	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d,%s", h.written, h.at))
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d,%s", h.recorded, events.Position{Partition: h.at.Partition, Offset: h.written}))
 }
 
 func parseNext(next string) (h hit, err error) {
 	b, err := base64.RawURLEncoding.DecodeString(next)
-	written, position, ok := strings.Cut(string(b), ",")
+	recorded, position, ok := strings.Cut(string(b), ",")
 	if err == nil && ok {
-		if h.written, err = strconv.ParseInt(written, 10, 64); err == nil {
+		if h.recorded, err = strconv.ParseInt(recorded, 10, 64); err == nil {
 			h.at, err = events.ParsePosition(position)
+			h.written = h.at.Offset
 		}
 	}
 	if err != nil || !ok || (*all)(nil).next(h) != next {

@@ -4,10 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
-
-	"pgregory.net/rapid"
 
 	"lishi/commands"
 	"lishi/events"
@@ -217,6 +214,45 @@ func TestReplacedAndRecalledTextsAreNotFound(t *testing.T) {
 	if got := places("new"); got != nil {
 		t.Errorf("new is found at %v", got)
 	}
+	for i := range 7 { // more texts of one message than a page has rows
+		w.Do("a", pair, events.MessageEdited{Message: edited.Position, Content: events.Content{Plain: fmt.Sprint("again and again ", i%2)}})
+	}
+	if got := places("again"); !slices.Equal(got, []string{edited.Position.String()}) {
+		t.Errorf("again is found at %v", got)
+	}
+	if got := places("again 1"); got != nil {
+		t.Errorf("a text between is found at %v", got)
+	}
+}
+
+// Who has left finds what they see: texts as they were then.
+func TestEditsAfterLeavingAreNotFound(t *testing.T) {
+	w := world(t)
+	w.Register("o", "m")
+	g := w.Create("g", "o", "m")
+	said := w.Tell("o", g, "first text")
+	w.Do("m", g, events.GroupMemberQuit{})
+	w.Do("o", g, events.MessageEdited{Message: said.Position, Content: events.Content{Plain: "second text"}})
+	for _, q := range []search.Messages{{Text: "first"}, {Text: "first", GroupID: "g"}} {
+		if got := found(w, "m", q); !slices.Equal(got, []string{"first text"}) {
+			t.Errorf("who has left finds %q", got)
+		}
+		if got := found(w, "o", q); got != nil {
+			t.Errorf("the owner finds %q", got)
+		}
+		q.Text = "second"
+		if got := found(w, "m", q); got != nil {
+			t.Errorf("who has left finds %q", got)
+		}
+		q.Text = " text"
+		if got := found(w, "m", q); !slices.Equal(got, []string{"first text"}) {
+			t.Errorf("who has left finds %q", got)
+		}
+	}
+	w.Do("m", g, events.GroupJoined{})
+	if got := found(w, "m", search.Messages{Text: "second"}); !slices.Equal(got, []string{"second text"}) {
+		t.Errorf("who is back finds %q", got)
+	}
 }
 
 func TestRefusals(t *testing.T) {
@@ -283,137 +319,4 @@ func TestManyMemberships(t *testing.T) {
 			t.Errorf("in %q m finds %q", q.GroupID, got)
 		}
 	}
-}
-
-// said is a message as the property test remembers it.
-type said struct {
-	text   string
-	at     string
-	hidden map[string]bool // who may not see it
-}
-
-// What is found is what a scan of everything finds, whoever asks and whatever
-// they were members of, in pages of any size, with messages arriving meanwhile.
-func TestSearchIsAScan(t *testing.T) {
-	w := world(t)
-	users := []string{"a", "b", "c", "d"}
-	w.Register(users...)
-	conversations := map[string][]said{} // by key
-	for i, u := range users {
-		for _, v := range users[:i] {
-			if u != "d" {
-				w.Befriend(v, u)
-			}
-		}
-	}
-	groups := map[string]events.Stream{}
-	members := map[string]map[string]bool{}
-	for i := range 3 {
-		id := fmt.Sprint("g", i)
-		groups[id], members[id] = w.Create(id, "a"), map[string]bool{"a": true}
-	}
-	letters := []string{"好", "友", "a", "B", "b", "%", "_", `\`, "👍", " ", "é", "É"}
-	word := func(rt *rapid.T, least, most int) string {
-		return strings.Join(rapid.SliceOfN(rapid.SampledFrom(letters), least, most).Draw(rt, "word"), "")
-	}
-	speak := func(rt *rapid.T) {
-		text := word(rt, 1, 8)
-		if rapid.Bool().Draw(rt, "pair") {
-			u, v := users[rapid.IntRange(0, 2).Draw(rt, "from")], users[rapid.IntRange(0, 2).Draw(rt, "to")]
-			if u != v {
-				r := w.Say(u, v, text)
-				conversations[r.Stream.Key()] = append(conversations[r.Stream.Key()], said{text, r.Position.String(), nil})
-			}
-			return
-		}
-		id := rapid.SampledFrom([]string{"g0", "g1", "g2"}).Draw(rt, "group")
-		r := w.Tell("a", groups[id], text)
-		s := said{text, r.Position.String(), map[string]bool{}}
-		for _, u := range users {
-			s.hidden[u] = !members[id][u]
-		}
-		conversations[r.Stream.Key()] = append(conversations[r.Stream.Key()], s)
-	}
-	scan := func(caller, text, only string) (want []string) {
-		for key, all := range conversations {
-			s, _ := events.ParseKey(key)
-			if only != "" && key != only || s.Kind == events.Pair && s.Other(caller) == "" {
-				continue
-			}
-			for _, m := range all {
-				if !m.hidden[caller] && strings.Contains(strings.ToLower(m.text), strings.ToLower(text)) {
-					want = append(want, m.at)
-				}
-			}
-		}
-		slices.Sort(want)
-		return want
-	}
-	rapid.Check(t, func(rt *rapid.T) {
-		for range rapid.IntRange(0, 4).Draw(rt, "steps") {
-			if rapid.IntRange(0, 3).Draw(rt, "step") > 0 {
-				speak(rt)
-				continue
-			}
-			u, id := rapid.SampledFrom([]string{"b", "c"}).Draw(rt, "who"), rapid.SampledFrom([]string{"g0", "g1", "g2"}).Draw(rt, "where")
-			if members[id][u] {
-				w.Do(u, groups[id], events.GroupMemberQuit{})
-			} else {
-				w.Do(u, groups[id], events.GroupJoined{})
-			}
-			members[id][u] = !members[id][u]
-		}
-		caller, q := rapid.SampledFrom(users).Draw(rt, "caller"), search.Messages{Text: word(rt, 2, 4), Limit: rapid.Int64Range(1, 6).Draw(rt, "limit")}
-		only := ""
-		switch rapid.IntRange(0, 2).Draw(rt, "narrow") {
-		case 1:
-			if q.UserID = rapid.SampledFrom(users[:3]).Draw(rt, "with"); q.UserID == caller {
-				q.UserID = "d"
-			}
-			if caller == q.UserID {
-				return
-			}
-			only = events.PairStream(caller, q.UserID).Key()
-		case 2:
-			q.GroupID = rapid.SampledFrom([]string{"g0", "g1", "g2"}).Draw(rt, "in")
-			only = groups[q.GroupID].Key()
-		}
-		want := scan(caller, q.Text, only)
-		if n := int64(len(want)); n > 4*q.Limit {
-			q.Limit = n/4 + 1
-		}
-		var union []string
-		var last int64
-		for {
-			page, err := w.Try(caller, q)
-			if errors.Is(err, commands.ErrNotMember) && len(want) == 0 {
-				return
-			}
-			if err != nil {
-				rt.Fatal(err)
-			}
-			list := page.List.([]history.Message)
-			if int64(len(list)) > q.Limit || page.Next != "" && int64(len(list)) < q.Limit {
-				rt.Fatalf("a page of %d, the limit is %d, next is %q", len(list), q.Limit, page.Next)
-			}
-			for _, m := range list {
-				at, _ := events.ParsePosition(m.Position)
-				if only != "" && last != 0 && at.Offset >= last {
-					rt.Fatalf("%s comes after offset %d", m.Position, last)
-				}
-				last = at.Offset
-				union = append(union, m.Position)
-			}
-			if q.Before = page.Next; page.Next == "" {
-				break
-			}
-			if rapid.IntRange(0, 3).Draw(rt, "arrives") == 0 {
-				speak(rt) // newer than the first page
-			}
-		}
-		slices.Sort(union)
-		if !slices.Equal(union, want) {
-			rt.Fatalf("%s looks for %q in %q: %v, want %v", caller, q.Text, only, union, want)
-		}
-	})
 }
