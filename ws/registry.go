@@ -85,6 +85,7 @@ var urls = NewRegistry(
 	command[commands.UpdateUser]("/user/updateUser", "修改用户资料"),
 
 	query[friends.List]("/friend/myFriendList", "查询好友列表"),
+	query[friends.Folders]("/friend/getFriendGroupList", "查询好友分组列表"),
 	query[friends.Find]("/friend/queryFriend", "查询用户"),
 	query[friends.Applications]("/friend/getApplyFriendList", "查询好友申请列表"),
 	query[recents.List]("/friend/getRecentMessageList", "查询最近聊天列表"),
