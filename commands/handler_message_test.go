@@ -192,3 +192,34 @@ func TestKnownFaults(t *testing.T) {
 		one.must("m", "free", SendGroupMessage{GroupID: g, Content: "back"})
 	})
 }
+
+// Who was never registered may do nothing, and becomes nobody by trying.
+func TestTheUnregisteredMayDoNothing(t *testing.T) {
+	withNodes(t, Options{}, func(t *testing.T, log *faultyLog, one, two *node) {
+		one.befriend("a", "b")
+		said := one.must("a", "m", hi("b")).Position.String()
+		g := one.must("a", "g", AddGroup{GroupName: "G", JoinMode: "9"}).Stream.ID
+		app := one.must("b", "f", ApplyGroup{GroupID: g})
+		before := log.records()
+		for i, c := range []Command{
+			hi("a"), SendGroupMessage{GroupID: g, Content: "x"}, EditMessage{Position: said, Content: "x"}, RecallMessage{Position: said},
+			ReadMessage{UserID: "a", Position: said}, ApplyFriend{UserID: "a"}, VerifyFriend{ApplyFriendID: app.ID.String(), ApplyState: "9"},
+			DeleteFriend{FriendID: "a"}, BlockFriend{UserID: "a"}, UnblockFriend{UserID: "a"}, UpdateFriend{FriendID: "a", Remark: some("x")},
+			CreateFriendGroup{FriendGroupName: "x"}, DeleteFriendGroup{FriendGroupID: "x"}, AddGroup{GroupName: "x"},
+			UpdateGroup{GroupID: g, GroupName: "x"}, ApplyGroup{GroupID: g}, InvitationGroup{GroupID: g, UserID: "b"},
+			GroupVerify{ApplyGroupID: app.ID.String(), ApplyState: "9"}, UserVerify{ApplyGroupID: app.ID.String(), ApplyState: "9"},
+			RemoveUserGroup{GroupID: g, RemoveUserID: "b"}, QuitGroup{GroupID: g}, TransferGroup{GroupID: g, UserID: "b"},
+			SetGroupRole{GroupID: g, UserID: "b", Role: "5"}, MuteMember{GroupID: g, UserID: "b"}, DeleteGroup{GroupID: g}, UpdateUser{NickName: "x"},
+		} {
+			if o := one.do("ghost", fmt.Sprint(i), c); reasonOf(o) != NotFound {
+				t.Errorf("%T: %v", c, o.Err)
+			}
+		}
+		if log.records() != before {
+			t.Error("the log has grown")
+		}
+		if _, known := one.tail.Book().User("ghost"); known {
+			t.Error("the ghost is somebody")
+		}
+	})
+}

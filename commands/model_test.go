@@ -14,7 +14,6 @@ type model struct {
 	pairs  map[events.Stream]*pairModel
 	groups map[string]*groupModel
 	apps   map[string]*appModel
-	marks  map[string]int64
 }
 
 type pairModel struct {
