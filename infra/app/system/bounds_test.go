@@ -97,7 +97,7 @@ func TestFloods(t *testing.T) {
 
 // Who never reads is closed; nobody else notices, and nothing is lost to a resume.
 func TestNeverReads(t *testing.T) {
-	s := serve(t, t.TempDir(), "--send-queue", "131072")
+	s := serve(t, t.TempDir(), "--send-queue", "163840")
 	s.befriend("a", "b")
 	b, login := s.login("b", nil)
 	stuck, _ := rawSocket(t, s.addr)
