@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"lishi/events"
 )
 
 func TestProtocolSearch(t *testing.T) {
@@ -89,10 +91,18 @@ func TestProtocolSearch(t *testing.T) {
 	s.device(outside, nil).refused(url, "not_member", object{"text": "好友", "groupId": group})
 
 	// What was edited or recalled is not found by its old words.
-	s.must(a, "/chat/editMessage", object{"uniqueNo": no(), "position": first, "messageContent": "改过了"})
-	s.must(a, "/chat/recallMessage", object{"uniqueNo": no(), "position": third})
+	edit := s.must(a, "/chat/editMessage", object{"uniqueNo": no(), "position": first, "messageContent": "改过了"})
+	recall := s.must(a, "/chat/recallMessage", object{"uniqueNo": no(), "position": third})
+	seen := events.Cursor{}
+	for _, r := range []answer{edit, recall} {
+		p, err := events.ParsePosition(r.str("position"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen.Advance(p)
+	}
 	at := func(text string) (found []string) {
-		for _, m := range s.must(b, url, object{"text": text}).list() {
+		for _, m := range s.must(b, url, object{"text": text, "seen": seen.String()}).list() {
 			found = append(found, m["position"].(string))
 		}
 		return found
