@@ -1,14 +1,10 @@
 package search_test
 
 import (
-	"context"
 	"fmt"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"lishi/projections/history"
 	"lishi/projections/projectiontest"
@@ -36,7 +32,7 @@ func granules(t testing.TB, w *projectiontest.World, s *spied) (left, asked int)
 }
 
 func TestTheIndexIsUsed(t *testing.T) {
-	w := projectiontest.Still(t, projectiontest.DB(t), chat(t, 40_000), search.Projection{}, history.Projection{}, recents.Projection{})
+	w := projectiontest.Still(t, projectiontest.DB(t), chat(40_000), search.Projection{}, history.Projection{}, recents.Projection{})
 	s := &spied{DB: w.DB}
 	w.DB = s
 	w.Start()
@@ -58,64 +54,6 @@ func TestTheIndexIsUsed(t *testing.T) {
 		}
 		if n := len(page.List.([]history.Message)); c.rows > 0 && n != c.rows {
 			t.Errorf("%+v finds %d", c.q, n)
-		}
-	}
-}
-
-// BenchmarkSearch looks for words in the conversations of somebody who has a
-// third of a million messages in 120 of them: rare and common ones, with the
-// index and without.
-func BenchmarkSearch(b *testing.B) {
-	n := 1_000_000
-	if s := os.Getenv("LISHI_BENCH_EVENTS"); s != "" {
-		n, _ = strconv.Atoi(s)
-	}
-	w := projectiontest.Still(b, projectiontest.DB(b), chat(b, n), search.Projection{}, history.Projection{}, recents.Projection{})
-	s := &spied{DB: w.DB}
-	w.DB = s
-	w.Start()
-	w.Settle()
-	for _, table := range projectiontest.Strings(b, s.DB, `SELECT table || ': ' || toString(round(sum(bytes_on_disk) / sum(rows), 1)) || ' bytes a row, of the index '
-		|| toString(round(sum(secondary_indices_compressed_bytes) / sum(rows), 1)) FROM system.parts WHERE active AND rows > 0 GROUP BY table HAVING sum(rows) > 100000`) {
-		b.Log(table)
-	}
-	common := []string{"电影", "喜欢", "什么", "不知", "知道", "th", "the", "ubuntu"}
-	for _, c := range []struct {
-		name  string
-		words []string
-		in    search.Messages
-	}{
-		{"all/rare", []string{rare, unique}, search.Messages{}},
-		{"all/common", common, search.Messages{}},
-		{"one/rare", []string{rare, unique}, search.Messages{UserID: "friend3"}},
-		{"one/common", common, search.Messages{UserID: "friend3"}},
-	} {
-		for _, unindexed := range []bool{false, true} {
-			name := c.name
-			if unindexed {
-				name += "/unindexed"
-			}
-			b.Run(name, func(b *testing.B) {
-				s.unindexed = unindexed
-				defer func() { s.unindexed = false }()
-				var took []time.Duration
-				for i := 0; b.Loop(); i++ {
-					q := c.in
-					q.Text = c.words[i%len(c.words)]
-					began := time.Now()
-					page, err := w.Reader().Answer(context.Background(), q, "me", nil)
-					if err != nil {
-						b.Fatal(err)
-					}
-					took = append(took, time.Since(began))
-					if q.Text == unique && len(page.List.([]history.Message)) != 1 {
-						b.Fatalf("%s is found %d times", q.Text, len(page.List.([]history.Message)))
-					}
-				}
-				slices.Sort(took)
-				b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
-				b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
-			})
 		}
 	}
 }
