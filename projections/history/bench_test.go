@@ -31,3 +31,23 @@ func BenchmarkPage(b *testing.B) {
 		w.Ask("a", history.LoadPair{UserID: "b"})
 	}
 }
+
+// Every fourth message of the page was edited, one of them again and again.
+func BenchmarkPageWithEdits(b *testing.B) {
+	w := projectiontest.New(b, history.Projection{})
+	w.Register("a", "b")
+	w.Befriend("a", "b")
+	for i := range 1000 {
+		m := w.Say("a", "b", fmt.Sprint("hello", i))
+		if i%4 == 0 {
+			edit(w, m, "hullo")
+		}
+		for range i / 996 * 200 {
+			edit(w, m, "hallo")
+		}
+	}
+	w.Settle()
+	for b.Loop() {
+		w.Ask("a", history.LoadPair{UserID: "b"})
+	}
+}
