@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"strconv"
-	"strings"
 
 	"lishi/events"
 	"lishi/projections"
@@ -38,48 +36,40 @@ func Until(r projections.Reader, caller string, s events.Stream) int64 {
 // have left; the ledger tells of it at once.
 func Versions(ctx context.Context, r projections.Reader, caller string, places []Place) (map[Place]Version, error) {
 	found := map[Place]Version{}
-	var streams []events.Stream
-	originals := map[events.Stream][]string{}
+	var left []Place
 	for _, p := range places {
 		if r.Book.Of(p.Stream).Recalled(p.Offset) {
 			found[p] = Version{Recalled: true}
-			continue
+		} else {
+			left = append(left, p)
 		}
-		if originals[p.Stream] == nil {
-			streams = append(streams, p.Stream)
-		}
-		originals[p.Stream] = append(originals[p.Stream], strconv.FormatInt(p.Offset, 10))
 	}
-	for len(streams) > 0 {
-		part := streams[:min(len(streams), MaxRanges)]
-		streams = streams[len(part):]
-		var ors []string
-		var args []projections.Arg
-		for i, s := range part {
-			or := fmt.Sprintf("conversation = {c%d:String} AND original IN (%s)", i, strings.Join(originals[s], ", "))
-			if until := Until(r, caller, s); until < math.MaxInt64 {
-				or += fmt.Sprintf(" AND offset <= %d", until)
-			}
-			ors = append(ors, "("+or+")")
-			args = append(args, projections.Arg{Name: fmt.Sprintf("c%d", i), Value: s.Key()})
+	if len(left) == 0 {
+		return found, nil
+	}
+	in, args := In(left)
+	where, limited := "(conversation, original) IN "+in, map[events.Stream]bool{}
+	for _, p := range left {
+		if until := Until(r, caller, p.Stream); until < math.MaxInt64 && !limited[p.Stream] {
+			limited[p.Stream] = true
+			name := fmt.Sprintf("left%d", len(limited))
+			where += fmt.Sprintf(" AND NOT (conversation = {%s:String} AND offset > %d)", name, until)
+			args = append(args, projections.Arg{Name: name, Value: p.Stream.Key()})
 		}
-		sql := fmt.Sprintf(`SELECT conversation, original, argMax(content, offset), max(offset) FROM %s WHERE (%s) AND change = 'edited'
-			GROUP BY conversation, original SETTINGS max_threads = 1`, r.Table("versions"), strings.Join(ors, " OR "))
-		err := r.Select(ctx, sql, args, func(row projections.RowScanner) error {
-			var key, content string
-			var original, edit uint64
-			if err := row.Scan(&key, &original, &content, &edit); err != nil {
-				return err
-			}
-			s, err := events.ParseKey(key)
-			found[Place{s, int64(original)}] = Version{Content: content, Offset: int64(edit), Edited: true}
+	}
+	sql := fmt.Sprintf(`SELECT conversation, original, argMax(content, offset), max(offset) FROM %s WHERE %s AND change = 'edited'
+		GROUP BY conversation, original SETTINGS max_threads = 1`, r.Table("versions"), where)
+	err := r.Select(ctx, sql, args, func(row projections.RowScanner) error {
+		var key, content string
+		var original, edit uint64
+		if err := row.Scan(&key, &original, &content, &edit); err != nil {
 			return err
-		})
-		if err != nil {
-			return nil, err
 		}
-	}
-	return found, nil
+		s, err := events.ParseKey(key)
+		found[Place{s, int64(original)}] = Version{Content: content, Offset: int64(edit), Edited: true}
+		return err
+	})
+	return found, err
 }
 
 // amend shows a message as a version of it is.
