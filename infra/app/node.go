@@ -95,7 +95,7 @@ func openNode(ctx context.Context, cfg config.Config, logger *slog.Logger) (_ *n
 		Wire: wire.Options{
 			Origins: origins(cfg.Origins), MessageLimit: cfg.MaxMessage, QueueLimit: cfg.SendQueue, PingInterval: cfg.Ping,
 		},
-		Limits: limits, Dates: format, Rate: int(cfg.Rate), Burst: cfg.Burst, Metrics: n.metrics, Logger: logger,
+		Limits: limits, Dates: format, Rate: cfg.Rate, Burst: cfg.Burst, Metrics: n.metrics, Logger: logger,
 	})
 	reader.Online = n.server.Online
 	n.tail.Observe(n.server)

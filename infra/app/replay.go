@@ -81,6 +81,7 @@ func (p *program) replayEach(ctx context.Context, e *projections.Engine, names [
 		Events     int64   `json:"events"`
 		Seconds    float64 `json:"seconds"`
 		Rate       float64 `json:"eventsPerSecond"`
+		Compared   bool    `json:"compared"` // with the live build, if there was one to compare it with
 		Differs    string  `json:"differs,omitempty"`
 	}
 	var results []result
@@ -88,14 +89,15 @@ func (p *program) replayEach(ctx context.Context, e *projections.Engine, names [
 	for _, name := range names {
 		begun, shown := time.Now(), time.Time{}
 		var last projections.Progress
+		compared := false
 		err := e.Replay(ctx, name, func(g projections.Progress) {
-			if g.Phase == "filling" {
+			if g.Phase == "filling" || last.Events == 0 { // a short log is filled between two looks
 				last = g
 			}
-			every := 5 * time.Second
-			end := "\n"
+			compared = compared || g.Phase == "comparing"
+			every, end := 5*time.Second, "\n"
 			if p.terminal() {
-				every, end = 100*time.Millisecond, "\r"
+				every, end = 100*time.Millisecond, "      \r"
 			}
 			if time.Since(shown) > every {
 				shown = time.Now()
@@ -103,10 +105,10 @@ func (p *program) replayEach(ctx context.Context, e *projections.Engine, names [
 				if g.Rate > 0 && g.Phase == "filling" {
 					left = fmt.Sprintf(", %s left", time.Duration(float64(max(g.Total-g.Events, 0))/g.Rate*float64(time.Second)).Round(time.Second))
 				}
-				fmt.Fprintf(p.err, "replay %s: %s, %d of %d events, %.0f/s%s      %s", name, g.Phase, g.Events, g.Total, g.Rate, left, end)
+				fmt.Fprintf(p.err, "replay %s: %s, %d of %d events, %.0f/s%s%s", name, g.Phase, g.Events, g.Total, g.Rate, left, end)
 			}
 		})
-		r := result{Projection: name, Events: last.Events, Seconds: time.Since(begun).Seconds(), Rate: last.Rate}
+		r := result{Projection: name, Events: last.Events, Seconds: time.Since(begun).Seconds(), Rate: last.Rate, Compared: compared}
 		var differs *projections.DiffersError
 		if errors.As(err, &differs) {
 			r.Differs = differs.Error()
@@ -117,8 +119,11 @@ func (p *program) replayEach(ctx context.Context, e *projections.Engine, names [
 		results = append(results, r)
 		if !p.asJSON {
 			verdict := "equal to the live build, now live"
-			if r.Differs != "" {
+			switch {
+			case r.Differs != "":
 				verdict = "DIFFERS and took its place: " + r.Differs
+			case !compared:
+				verdict = "now live; there was no build to compare it with"
 			}
 			fmt.Fprintf(p.out, "%s: %d events in %.1f s, %.0f/s; %s\n", name, r.Events, r.Seconds, r.Rate, verdict)
 		}

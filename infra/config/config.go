@@ -39,7 +39,7 @@ type Config struct {
 	TokenAudience string `name:"token-audience" default:"" help:"what every token's aud must be or hold; empty: anything"`
 
 	Origins  string        `name:"origins" default:"" help:"exact origins, joined by commas, that pages of other hosts may connect from"`
-	Rate     float64       `name:"rate" default:"50" help:"requests a second one user may make; 0: no limit"`
+	Rate     int           `name:"rate" default:"50" help:"requests a second one user may make; 0: no limit"`
 	Burst    int           `name:"burst" default:"200" help:"requests one user may make at once"`
 	Deadline time.Duration `name:"deadline" default:"10s" help:"how long a command waits for the log before it answers unknown"`
 
@@ -187,12 +187,6 @@ func set(v reflect.Value, s string) error {
 			return fmt.Errorf("%q is not a whole number of 0 or more", s)
 		}
 		v.SetInt(n)
-	case float64:
-		f, err := strconv.ParseFloat(s, 64)
-		if err != nil || f < 0 {
-			return fmt.Errorf("%q is not a number of 0 or more", s)
-		}
-		v.SetFloat(f)
 	case time.Duration:
 		d, err := time.ParseDuration(s)
 		if err != nil || d <= 0 {

@@ -48,7 +48,8 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		"file key not scalar": {file: "listen: [1]\n", want: "listen"},
 		"broken yaml":         {file: "listen: [\n", want: "configuration file"},
 		"unknown variable":    {env: []string{"LISHI_LISEN=x"}, want: "LISHI_LISEN"},
-		"not a number":        {env: []string{"LISHI_RATE=fast"}, want: "not a number"},
+		"not a number":        {env: []string{"LISHI_RATE=fast"}, want: "not a whole number"},
+		"half a request":      {env: []string{"LISHI_RATE=0.5"}, want: "not a whole number"}, // cut to 0 it would be no limit
 		"not a duration":      {flags: map[string]string{"deadline": "10"}, want: "not a duration"},
 		"not a bool":          {flags: map[string]string{"demo": "perhaps"}, want: "not true or false"},
 		"short key":           {env: []string{"LISHI_TOKEN_KEY=short"}, want: "at least 32"},
