@@ -167,6 +167,8 @@ func OrderingOf(b Body) Ordering {
 	return Unordered
 }
 
+// Each Type implements Body. The names never change: they stand in every log.
+
 func (LogOpened) Type() string                { return "log.opened" }
 func (Foreign) Type() string                  { return "foreign" }
 func (MessageSent) Type() string              { return "message.sent" }

@@ -110,10 +110,10 @@ type FolderDeleted struct {
 type Role byte
 
 const (
-	NoRole Role = 0
-	Member Role = '1'
-	Admin  Role = '5'
-	Owner  Role = '9'
+	NoRole Role = 0   // not in the group
+	Member Role = '1' // speaks
+	Admin  Role = '5' // verifies, invites, removes and mutes members
+	Owner  Role = '9' // may do everything; there is one
 )
 
 // MarshalText writes the one-character string of the protocol.

@@ -71,9 +71,9 @@ func (p Pair) Since() int64 {
 type ApplicationKind byte
 
 const (
-	FriendApplication ApplicationKind = iota + 1
-	GroupApplication
-	GroupInvitation
+	FriendApplication ApplicationKind = iota + 1 // Actor asks User for friendship
+	GroupApplication                             // Actor asks for membership
+	GroupInvitation                              // Actor asks User to become a member
 )
 
 // Application is an application for friendship or membership, or an invitation.

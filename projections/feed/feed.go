@@ -27,8 +27,10 @@ type Projection struct{ audiences Audiences }
 // New makes the projection.
 func New(a Audiences) Projection { return Projection{a} }
 
+// Name implements projections.Projection.
 func (Projection) Name() string { return Name }
 
+// Version implements projections.Projection.
 func (Projection) Version() int { return 1 }
 
 // Tables: the event stands once, however many audiences it has.
@@ -49,6 +51,7 @@ func (Projection) Tables() []projections.Table {
 	}
 }
 
+// Apply implements projections.Projection.
 func (f Projection) Apply(e events.Recorded, book *ledger.Book, rows *projections.Rows) {
 	if e.Imported {
 		return

@@ -14,10 +14,13 @@ const Name = "friends"
 // Projection makes rows of user and friendship events.
 type Projection struct{}
 
+// Name implements projections.Projection.
 func (Projection) Name() string { return Name }
 
+// Version implements projections.Projection.
 func (Projection) Version() int { return 2 }
 
+// Tables implements projections.Projection.
 func (Projection) Tables() []projections.Table {
 	return []projections.Table{
 		{
@@ -97,6 +100,7 @@ func (Projection) Tables() []projections.Table {
 	}
 }
 
+// Apply implements projections.Projection.
 func (Projection) Apply(e events.Recorded, book *ledger.Book, rows *projections.Rows) {
 	switch b := e.Body.(type) {
 	case events.UserRegistered:

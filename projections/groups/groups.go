@@ -15,10 +15,13 @@ const Name = "groups"
 // ledger says, as of that event.
 type Projection struct{}
 
+// Name implements projections.Projection.
 func (Projection) Name() string { return Name }
 
+// Version implements projections.Projection.
 func (Projection) Version() int { return 1 }
 
+// Tables implements projections.Projection.
 func (Projection) Tables() []projections.Table {
 	member := []projections.Field{
 		{Name: "group_id", Type: "String"},
@@ -88,6 +91,7 @@ const (
 	application = "2"
 )
 
+// Apply implements projections.Projection.
 func (Projection) Apply(e events.Recorded, book *ledger.Book, rows *projections.Rows) {
 	if e.Stream.Kind != events.Group {
 		return

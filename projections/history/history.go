@@ -14,8 +14,10 @@ const Name = "history"
 // Projection makes a row of every message, and one of every edit and recall.
 type Projection struct{}
 
+// Name implements projections.Projection.
 func (Projection) Name() string { return Name }
 
+// Version implements projections.Projection.
 func (Projection) Version() int { return 2 }
 
 // Tables: a page is one short range of the key, so it costs the same in a long
@@ -61,6 +63,7 @@ const (
 	recalled = "recalled"
 )
 
+// Apply implements projections.Projection.
 func (Projection) Apply(e events.Recorded, _ *ledger.Book, rows *projections.Rows) {
 	switch b := e.Body.(type) {
 	case events.MessageSent:

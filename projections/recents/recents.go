@@ -15,10 +15,13 @@ const Name = "recents"
 // conversation for somebody.
 type Projection struct{}
 
+// Name implements projections.Projection.
 func (Projection) Name() string { return Name }
 
+// Version implements projections.Projection.
 func (Projection) Version() int { return 1 }
 
+// Tables implements projections.Projection.
 func (Projection) Tables() []projections.Table {
 	return []projections.Table{
 		{
@@ -57,6 +60,7 @@ func (Projection) Tables() []projections.Table {
 	}
 }
 
+// Apply implements projections.Projection.
 func (Projection) Apply(e events.Recorded, _ *ledger.Book, rows *projections.Rows) {
 	begins := func(users ...string) {
 		for _, user := range users {

@@ -18,10 +18,13 @@ const Name = "requests"
 // Projection makes a row of every event: which request made it, and where.
 type Projection struct{}
 
+// Name implements projections.Projection.
 func (Projection) Name() string { return Name }
 
+// Version implements projections.Projection.
 func (Projection) Version() int { return 1 }
 
+// Tables implements projections.Projection.
 func (Projection) Tables() []projections.Table {
 	return []projections.Table{{
 		Name: "requests",
@@ -36,6 +39,7 @@ func (Projection) Tables() []projections.Table {
 	}}
 }
 
+// Apply implements projections.Projection.
 func (Projection) Apply(e events.Recorded, _ *ledger.Book, rows *projections.Rows) {
 	if e.Stream.Kind == events.System {
 		return
