@@ -40,7 +40,6 @@ func openLog(ctx context.Context, cfg config.Config, m *telemetry.Metrics, logge
 	}()
 	o := kafka.Options{
 		TopicPrefix: cfg.TopicPrefix,
-		Replication: cfg.Replicas,
 		Logger:      logger,
 		Observer: kafka.Observer{
 			Appended: func(_ string, _ int32, records, _ int, answered, synced time.Duration) {
@@ -57,7 +56,7 @@ func openLog(ctx context.Context, cfg config.Config, m *telemetry.Metrics, logge
 			},
 		},
 	}
-	o.Layout = events.Layout{Conversations: 4, Users: 1}
+	o.Layout, o.Replication = newTopics(cfg)
 	if cfg.KafkaBrokers == "" {
 		b, err := broker.Open(ctx, broker.Options{Dir: filepath.Join(cfg.Data, "log"), Logger: logger})
 		if err != nil {
@@ -67,13 +66,6 @@ func openLog(ctx context.Context, cfg config.Config, m *telemetry.Metrics, logge
 		o.Embedded = b
 	} else {
 		o.Brokers = strings.Split(cfg.KafkaBrokers, ",")
-		o.Layout = events.Layout{Conversations: 16, Users: 4}
-	}
-	if cfg.ConversationPartitions > 0 {
-		o.Layout.Conversations = int32(cfg.ConversationPartitions)
-	}
-	if cfg.UserPartitions > 0 {
-		o.Layout.Users = int32(cfg.UserPartitions)
 	}
 	l, err := kafka.Open(ctx, o)
 	if err != nil {
@@ -81,4 +73,24 @@ func openLog(ctx context.Context, cfg config.Config, m *telemetry.Metrics, logge
 	}
 	open.add(l.Close)
 	return l, open, nil
+}
+
+// newTopics is how topics are made that are not there yet. On Kafka three
+// replicas are asked for by number: a cluster's own default is one, and a log
+// with one replica is lost with its broker.
+func newTopics(cfg config.Config) (l events.Layout, replication int) {
+	l, replication = events.Layout{Conversations: 4, Users: 1}, 1
+	if cfg.KafkaBrokers != "" {
+		l, replication = events.Layout{Conversations: 16, Users: 4}, 3
+	}
+	if cfg.ConversationPartitions > 0 {
+		l.Conversations = int32(cfg.ConversationPartitions)
+	}
+	if cfg.UserPartitions > 0 {
+		l.Users = int32(cfg.UserPartitions)
+	}
+	if cfg.Replicas > 0 {
+		replication = cfg.Replicas
+	}
+	return l, replication
 }
