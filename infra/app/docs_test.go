@@ -5,6 +5,7 @@ import (
 	"flag"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -69,7 +70,7 @@ func TestDocsNameRealThings(t *testing.T) {
 	m.Requested("/x", "ok", 1)
 	m.Pushed("1", 1)
 	figures := metricNames(t, m)
-	for _, file := range []string{"README.md", "docs/operations.md", "docs/architecture.md", "docs/protocol.md"} {
+	for _, file := range []string{"README.md", "docs/operations.md", "docs/architecture.md", "docs/protocol.md", "docs/permissions.md", "CHANGELOG.md"} {
 		raw, err := os.ReadFile("../../" + file)
 		if err != nil {
 			t.Fatal(err)
@@ -92,6 +93,11 @@ func TestDocsNameRealThings(t *testing.T) {
 			}
 			if _, err := os.Stat(dir + link[1]); err != nil {
 				t.Errorf("%s links to %s: %v", file, link[1], err)
+			}
+		}
+		for _, path := range regexp.MustCompile("`((?:commands|events|infra|projections|scripts|ws)/[A-Za-z0-9_./*-]+)`").FindAllStringSubmatch(text, -1) {
+			if found, err := filepath.Glob("../../" + path[1]); len(found) == 0 || err != nil {
+				t.Errorf("%s names %s, which is not there", file, path[1])
 			}
 		}
 		for _, name := range regexp.MustCompile("`([a-z]+(?:-[a-z]+)+)`").FindAllStringSubmatch(text, -1) {
