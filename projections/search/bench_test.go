@@ -61,6 +61,7 @@ func BenchmarkSearch(b *testing.B) {
 			b.Run(name, func(b *testing.B) {
 				s.unindexed = unindexed
 				var took []time.Duration
+				used := -processor()
 				for i := 0; b.Loop(); i++ {
 					q := c.in
 					q.Text = c.words[i%len(c.words)]
@@ -74,7 +75,9 @@ func BenchmarkSearch(b *testing.B) {
 						b.Fatalf("%s is found %d times", q.Text, n)
 					}
 				}
+				used += processor()
 				slices.Sort(took)
+				b.ReportMetric(float64(used.Microseconds())/1000/float64(b.N), "cpu-ms/op")
 				b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
 				b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
 			})

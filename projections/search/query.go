@@ -51,7 +51,7 @@ func (q Messages) Run(ctx context.Context, r projections.Reader, caller string) 
 	list, hits := []history.Message{}, []hit{}
 	for { // one turn, unless texts were found that don't count any more
 		want := int(limit) + 1 - len(list)
-		found, err := where.find(ctx, r, pattern(q.Text), want)
+		found, err := where.find(ctx, r, holds(q.Text), want)
 		if err != nil {
 			return projections.Page{}, err
 		}
@@ -93,16 +93,39 @@ func load(ctx context.Context, r projections.Reader, caller string, found []hit)
 	return list, hits, nil
 }
 
-// pattern is LIKE's for texts that hold a text. LIKE and not position, because
-// the index answers it.
-func pattern(text string) string {
-	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(Fold(text)) + "%"
+// condition is what a text column has to fulfil.
+type condition struct {
+	sql  string
+	args []projections.Arg
+}
+
+// holds is the condition of holding a text. The index answers LIKE, so LIKE gets
+// the longest piece that means nothing special to it, and what else there is in
+// the text is held against the rows. Escapes are no way: the index and LIKE do
+// not agree on backslashes.
+func holds(text string) condition {
+	text = Fold(text)
+	var piece string
+	for _, p := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(`%_\`, r) }) {
+		if len(p) > len(piece) {
+			piece = p
+		}
+	}
+	like := condition{"text LIKE {pattern:String}", []projections.Arg{{Name: "pattern", Value: "%" + piece + "%"}}}
+	exact := condition{"position(text, {text:String}) > 0", []projections.Arg{{Name: "text", Value: text}}}
+	switch {
+	case piece == text:
+		return like
+	case utf8.RuneCountInString(piece) < 2:
+		return exact
+	}
+	return condition{like.sql + " AND " + exact.sql, append(like.args, exact.args...)}
 }
 
 // scope is where to look.
 type scope interface {
 	// find gives the newest n hits, a row that was written twice once or twice.
-	find(ctx context.Context, r projections.Reader, pattern string, n int) ([]hit, error)
+	find(ctx context.Context, r projections.Reader, c condition, n int) ([]hit, error)
 	// before cuts off everything from a hit on.
 	before(h hit)
 	// next is what a page ends with that ends with a hit.

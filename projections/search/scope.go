@@ -33,7 +33,7 @@ func newOne(r projections.Reader, s events.Stream, seen []ledger.Interval, befor
 	return o, err
 }
 
-func (o *one) find(ctx context.Context, r projections.Reader, pattern string, n int) ([]hit, error) {
+func (o *one) find(ctx context.Context, r projections.Reader, c condition, n int) ([]hit, error) {
 	var hits []hit
 	older := "1" // texts of the same message
 	if o.last != nil {
@@ -42,12 +42,12 @@ func (o *one) find(ctx context.Context, r projections.Reader, pattern string, n 
 	newestFirst := slices.Clone(o.ranges)
 	slices.Reverse(newestFirst)
 	for rs := range slices.Chunk(newestFirst, history.MaxRanges) {
-		sql := fmt.Sprintf(`SELECT message, offset FROM %s WHERE conversation = {conversation:String} AND %s AND text LIKE {pattern:String} AND %s
+		sql := fmt.Sprintf(`SELECT message, offset FROM %s WHERE conversation = {conversation:String} AND %s AND %s AND %s
 			ORDER BY conversation DESC, message DESC, offset DESC LIMIT {limit:UInt32} %s`,
-			r.Table("texts"), history.Where("message", rs), older, history.Nearby)
-		args := []projections.Arg{
-			{Name: "conversation", Value: o.stream.Key()}, {Name: "pattern", Value: pattern}, {Name: "limit", Value: uint32(n - len(hits))},
-		}
+			r.Table("texts"), history.Where("message", rs), c.sql, older, history.Nearby)
+		args := append([]projections.Arg{
+			{Name: "conversation", Value: o.stream.Key()}, {Name: "limit", Value: uint32(n - len(hits))},
+		}, c.args...)
 		err := r.Select(ctx, sql, args, func(row projections.RowScanner) error {
 			var message, written uint64
 			var h hit
@@ -116,11 +116,11 @@ func newAll(r projections.Reader, caller, before string) (*all, error) {
 	return a, err
 }
 
-func (a *all) find(ctx context.Context, r projections.Reader, pattern string, n int) ([]hit, error) {
+func (a *all) find(ctx context.Context, r projections.Reader, c condition, n int) ([]hit, error) {
 	var hits []hit
 	statements := 0
 	for layers := range slices.Chunk(a.layers, history.MaxRanges) {
-		more, err := a.ask(ctx, r, pattern, n, layers, statements == 0)
+		more, err := a.ask(ctx, r, c, n, layers, statements == 0)
 		if err != nil {
 			return nil, err
 		}
@@ -139,9 +139,9 @@ func newestFirst(a, b hit) int {
 		cmp.Compare(b.written, a.written))
 }
 
-func (a *all) ask(ctx context.Context, r projections.Reader, pattern string, n int, layers []layer, pairs bool) ([]hit, error) {
+func (a *all) ask(ctx context.Context, r projections.Reader, c condition, n int, layers []layer, pairs bool) ([]hit, error) {
 	var seen []string
-	args := []projections.Arg{{Name: "caller", Value: a.caller}, {Name: "pattern", Value: pattern}, {Name: "limit", Value: uint32(n)}}
+	args := append([]projections.Arg{{Name: "caller", Value: a.caller}, {Name: "limit", Value: uint32(n)}}, c.args...)
 	if pairs {
 		seen = append(seen, "startsWith(conversation, 'p|')")
 	}
@@ -162,10 +162,11 @@ func (a *all) ask(ctx context.Context, r projections.Reader, pattern string, n i
 		args = append(args, projections.Arg{Name: "recorded", Value: a.last.recorded},
 			projections.Arg{Name: "partition", Value: a.last.at.Partition.String()}, projections.Arg{Name: "written", Value: a.last.written})
 	}
-	sql := fmt.Sprintf(`SELECT conversation, message, offset, recorded FROM %s
-		WHERE conversation IN (SELECT conversation FROM %s WHERE user = {caller:String}) AND text LIKE {pattern:String} AND (%s) AND %s
+	// The text comes first: it leaves few rows to hold against sets and lists.
+	sql := fmt.Sprintf(`SELECT conversation, message, offset, recorded FROM %s PREWHERE %s
+		WHERE conversation IN (SELECT conversation FROM %s WHERE user = {caller:String}) AND (%s) AND %s
 		ORDER BY recorded DESC, partition DESC, offset DESC LIMIT {limit:UInt32}`,
-		r.Table("texts"), r.Table("conversations"), strings.Join(seen, " OR "), older)
+		r.Table("texts"), c.sql, r.Table("conversations"), strings.Join(seen, " OR "), older)
 	var hits []hit
 	err := r.Select(ctx, sql, args, func(row projections.RowScanner) error {
 		var key string

@@ -39,7 +39,7 @@ func TestWords(t *testing.T) {
 	w.Befriend("a", "b")
 	all := []string{
 		"已添加为好友", "我们是好朋友", "Hello, World", "hello 世界", "STRASSE", "Straße", "Ωμέγα ΣΊΣΥΦΟΣ", "Привет, Мир", "100% sure", "100 sure", "a_b", "axb",
-		`c:\temp`, "c:/temp", "👍👍 great", "👩‍👩‍👧 family", "👩 single", "two  spaces", "line\nbreak", "tab\there", "nul\x00byte", "it's '' quoted", `{x:String} "?" $1`,
+		`c:\temp`, "c:/temp", `\\\\server\\share`, `50%_off\\`, "👍👍 great", "👩‍👩‍👧 family", "👩 single", "two  spaces", "line\nbreak", "tab\there", "nul\x00byte", "it's '' quoted", `{x:String} "?" $1`,
 		"aaa", "好", "ab", "𠮷野家", "é composed", "e\u0301 apart",
 	}
 	for _, s := range all {
@@ -63,7 +63,7 @@ func TestWords(t *testing.T) {
 		{"straß", []string{"Straße"}},
 		{"σίσυφος", []string{"Ωμέγα ΣΊΣΥΦΟΣ"}},
 		{"ПРИВЕТ", []string{"Привет, Мир"}},
-		{"0%", []string{"100% sure"}},
+		{"0%", []string{"100% sure", `50%_off\\`}},
 		{"100%", []string{"100% sure"}},
 		{"%s", nil},
 		{"%%", nil},
@@ -72,7 +72,16 @@ func TestWords(t *testing.T) {
 		{"_b", []string{"a_b"}},
 		{`:\`, []string{`c:\temp`}},
 		{`\t`, []string{`c:\temp`}},
-		{`\\`, nil},
+		{`\\`, []string{`\\\\server\\share`, `50%_off\\`}},
+		{`\\\\`, []string{`\\\\server\\share`}},
+		{`\\\\\`, nil},
+		{`r\\s`, []string{`\\\\server\\share`}},
+		{`r\s`, nil},
+		{`\\serv`, []string{`\\\\server\\share`}},
+		{`%_`, []string{`50%_off\\`}},
+		{`%_off\`, []string{`50%_off\\`}},
+		{`0%_O`, []string{`50%_off\\`}},
+		{`f\\`, []string{`50%_off\\`}},
 		{`\%`, nil},
 		{":/", []string{"c:/temp"}},
 		{"👍👍", []string{"👍👍 great"}},
