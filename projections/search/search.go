@@ -16,8 +16,10 @@ const Name = "search"
 // Projection makes a row of every message and of every edit.
 type Projection struct{}
 
+// Name implements projections.Projection.
 func (Projection) Name() string { return Name }
 
+// Version implements projections.Projection.
 func (Projection) Version() int { return 2 }
 
 // Tables: the index tells which granules may hold a text, so they are small.
@@ -36,6 +38,7 @@ func (Projection) Tables() []projections.Table {
 	}}
 }
 
+// Apply implements projections.Projection.
 func (Projection) Apply(e events.Recorded, _ *ledger.Book, rows *projections.Rows) {
 	write := func(message events.Position, c events.Content) {
 		rows.Row("texts").Text(e.Stream.Key()).Uint(uint64(message.Offset)).Text(Fold(c.Plain)).Int(e.At.UnixMilli())
