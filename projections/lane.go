@@ -13,7 +13,7 @@ import (
 // lane fills builds that are about equally far: they see the events together,
 // and while one round of inserts runs, everything that gathers goes with the
 // next: light load has the delay of one insert, heavy load the cost of a batch.
-// Between two rounds the lane rests as long as the last one took, because a
+// Between two rounds the lane rests twice as long as the last one took, because a
 // round costs much the same for one row as for ten thousand, and the processor
 // is there for those who chat. Nobody waits for that: whoever needs the rows
 // ends the rest, and so does a backlog.
@@ -118,10 +118,10 @@ func (l *lane) run(upTo events.Cursor) error {
 	}
 }
 
-// rest pauses for as long as the last round took, unless there is reason not to.
+// rest pauses for twice as long as the last round took, unless there is reason not to.
 func (l *lane) rest(took time.Duration) {
 	l.mu.Lock()
-	behind := l.rows() >= l.engine.options.MaxRows/8
+	behind := l.rows() >= l.engine.options.MaxRows/4
 	for _, f := range l.fills {
 		behind = behind || f.candidate
 	}
@@ -129,7 +129,7 @@ func (l *lane) rest(took time.Duration) {
 	if behind {
 		return
 	}
-	t := time.NewTimer(min(took, l.engine.options.MaxRest))
+	t := time.NewTimer(min(2*took, l.engine.options.MaxRest))
 	defer t.Stop()
 	select {
 	case <-t.C:
