@@ -66,6 +66,7 @@ export const en: Dictionary = {
   tryAgain: 'Try again',
   nothingYet: 'Nothing has been said yet. The first word is yours.',
   recalled: 'This message was recalled',
+  edited: 'edited',
   tooLong: 'Too long: at most {limit} bytes, now {count}',
   back: 'Back to the list',
   details: 'Details',

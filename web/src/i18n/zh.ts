@@ -69,6 +69,7 @@ export const zh = {
   tryAgain: '再试一次',
   nothingYet: '还没有说过话。第一句由你来写。',
   recalled: '此消息已撤回',
+  edited: '已编辑',
   tooLong: '消息太长了：最多 {limit} 字节，现在 {count} 字节',
   back: '返回列表',
   details: '详情',

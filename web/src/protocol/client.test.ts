@@ -81,6 +81,18 @@ describe('resume', () => {
     expect(world.wire.requests('/chat/login')[0]).toMatchObject({ cursor: 'c0-12,c3-7,u0-2', own: true })
   })
 
+  test('an edit and a recall are told in log order and move the cursor', () => {
+    goLive('c0-10')
+    const revision = { change: 'edited', messagePosition: 'c0-3', messageContent: '改过', sendUserId: 'bob', receiveUserId: 'ann' }
+    world.wire.push('12', { ...revision, position: 'c0-11' })
+    world.wire.push('12', { ...revision, change: 'recalled', messageContent: undefined, position: 'c0-12' })
+    expect(pushes).toMatchObject([
+      { msgType: '12', data: { change: 'edited', messagePosition: 'c0-3', messageContent: '改过' } },
+      { msgType: '12', data: { change: 'recalled', messagePosition: 'c0-3' } },
+    ])
+    expect(client.seen).toBe('c0-12')
+  })
+
   test('is live only after push 15, whose cursor counts', () => {
     goLive('c0-10')
     world.wire.onClose(1006)

@@ -100,6 +100,18 @@ export interface GroupChangedData extends Positioned {
   date?: string
 }
 
+/** A message was given another text, or taken back. */
+export interface RevisionData extends Positioned {
+  change: 'edited' | 'recalled'
+  messagePosition: string
+  messageContent?: string
+  sendUserId: string
+  receiveUserId?: string
+  groupId?: string
+  operatorUserId?: string
+  date?: string
+}
+
 export interface ReadData extends Positioned {
   userId: string
   peerUserId?: string
@@ -125,6 +137,7 @@ export type Push =
   | { msgType: '8'; data: LoginData }
   | { msgType: '9' | '10'; data: VerifyData }
   | { msgType: '11'; data: GroupChangedData }
+  | { msgType: '12'; data: RevisionData }
   | { msgType: '13'; data: ReadData }
   | { msgType: '14'; data: ProfileData }
   | { msgType: '15'; data: BacklogData }
@@ -183,6 +196,7 @@ export interface RecentRow {
   lastDate: string
   time?: number
   content: string
+  recalled?: boolean
   sendUserId?: string
   total: number
   readPosition?: string

@@ -29,6 +29,29 @@ describe('messages', () => {
   })
 })
 
+describe('edits and recalls', () => {
+  const edited = { change: 'edited', messagePosition: 'c0-3', messageContent: '改过', sendUserId: 'bob', receiveUserId: 'ann', operatorUserId: 'bob', date: '' }
+
+  test('12 from the other one, with the new text', () => {
+    expect(read('12', edited)).toEqual([{ kind: 'revision', conversation: 'p:bob', revision: { change: 'edited', offset: 3, sender: 'bob', text: '改过' } }])
+  })
+
+  test('12 of the own message, changed in another window', () => {
+    expect(read('12', { ...edited, sendUserId: 'ann', receiveUserId: 'bob' })[0]).toMatchObject({ conversation: 'p:bob', revision: { sender: 'ann' } })
+  })
+
+  test('12 in a group, recalled by its owner: no text, and the sender stays the sender', () => {
+    const recalled = { ...edited, change: 'recalled', messageContent: undefined, receiveUserId: undefined, groupId: 'g1', operatorUserId: 'cid' }
+    expect(read('12', recalled, ['g1'])).toEqual([{ kind: 'revision', conversation: 'g:g1', revision: { change: 'recalled', offset: 3, sender: 'bob' } }])
+  })
+
+  test('12 with a change of a later version, or of nobody, says nothing', () => {
+    expect(read('12', { ...edited, change: 'pinned' })).toEqual([])
+    expect(read('12', { ...edited, messageContent: undefined })).toEqual([])
+    expect(read('12', { ...edited, sendUserId: 'ann', receiveUserId: undefined })).toEqual([])
+  })
+})
+
 describe('read marks', () => {
   test('13 of the own user, one to one and in a group', () => {
     expect(read('13', { userId: 'ann', peerUserId: 'bob', readPosition: 'c0-5' })).toEqual([{ kind: 'read', conversation: 'p:bob', by: 'me', position: 'c0-5' }])

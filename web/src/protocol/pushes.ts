@@ -1,6 +1,7 @@
 import { inGroup, withPerson, type ConversationKey } from './conversation'
-import { apply, type ApplyData, type MessageData, type Push, type VerifyData } from './frames'
-import { fromPush, type Message } from './timeline'
+import { apply, type ApplyData, type MessageData, type Push, type RevisionData, type VerifyData } from './frames'
+import { offsetOf } from './position'
+import { fromPush, type Message, type Revision } from './timeline'
 
 /** A list that queries give, and that a push has made out of date. */
 export type List = 'friends' | 'groups' | 'friendApplications' | 'groupApplications' | 'recents'
@@ -28,6 +29,7 @@ export interface Notice {
 /** What a push means for the state of the page. */
 export type Change =
   | { kind: 'message'; conversation: ConversationKey; message: Message; senderName: string | undefined }
+  | { kind: 'revision'; conversation: ConversationKey; revision: Revision }
   | { kind: 'read'; conversation: ConversationKey; by: 'me' | 'peer'; position: string }
   | { kind: 'stale'; list: List }
   | { kind: 'members'; groupId: string }
@@ -67,6 +69,8 @@ export function changesOf(push: Push, me: string, isMember: (groupId: string) =>
       const left: Change[] = gone ? [{ kind: 'left', groupId: push.data.groupId }] : []
       return [...left, stale('groups'), stale('groupApplications'), { kind: 'members', groupId: push.data.groupId }]
     }
+    case '12':
+      return revised(push.data, me)
     case '13': {
       const { userId, peerUserId, groupId, readPosition } = push.data
       const by = userId === me ? 'me' : 'peer'
@@ -81,6 +85,18 @@ export function changesOf(push: Push, me: string, isMember: (groupId: string) =>
     default:
       return [] // of a kind this client does not know, or the connection's own affair
   }
+}
+
+function revised(data: RevisionData, me: string): Change[] {
+  const { change, messagePosition, messageContent, sendUserId, receiveUserId, groupId } = data
+  const partner = sendUserId === me ? receiveUserId : sendUserId
+  if (groupId === undefined && partner === undefined) return []
+  const conversation = groupId === undefined ? withPerson(partner!) : inGroup(groupId)
+  const revision = { offset: offsetOf(messagePosition), sender: sendUserId }
+  if (change === 'recalled') return [{ kind: 'revision', conversation, revision: { ...revision, change } }]
+  // A change of a later version says nothing to this client.
+  if (change !== 'edited' || messageContent === undefined) return []
+  return [{ kind: 'revision', conversation, revision: { ...revision, change, text: messageContent } }]
 }
 
 function removedFromGroup(data: ApplyData, me: string): Change[] {

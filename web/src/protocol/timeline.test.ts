@@ -27,6 +27,35 @@ describe('what is pushed', () => {
   })
 })
 
+describe('edits and recalls', () => {
+  const edit = (offset: number, text: string) => ({ change: 'edited', offset, sender: 'bob', text }) as const
+  const recall = (offset: number) => ({ change: 'recalled', offset, sender: 'bob' }) as const
+
+  test('stand at the message’s place', () => {
+    const timeline = timelines.revise(timelines.revise(opened(1, 3), edit(2, '改')), recall(3))
+    expect(timeline.rows).toEqual([row(1), { ...row(2), text: '改', edited: true }, { ...row(3), text: '', recalled: true }])
+  })
+
+  test('what was recalled has no text any more, whatever comes later', () => {
+    let timeline = timelines.revise(timelines.revise(opened(1, 3), edit(2, '改')), recall(2))
+    const recalled = timeline.rows[1]
+    expect(recalled).toEqual({ ...row(2), text: '', recalled: true })
+    timeline = timelines.receive(timelines.revise(timeline, edit(2, '又改')), row(2))
+    expect(timeline.rows[1]).toEqual(recalled)
+  })
+
+  test('of what is not in the window change nothing', () => {
+    const timeline = opened(51, 60)
+    expect(timelines.revise(timeline, recall(7))).toBe(timeline)
+  })
+
+  test('come with history’s rows', () => {
+    const read = { chatMessageId: 'm7', sendUserId: 'bob', receiveUserId: 'ann', talkDate: '', talkContent: '改', talkSide: false, position: 'c0-7', time: 7 }
+    expect(timelines.fromHistory({ ...read, edited: true })).toMatchObject({ text: '改', edited: true, recalled: false })
+    expect(timelines.fromHistory({ ...read, talkContent: '', edited: true, recalled: true })).toMatchObject({ text: '', edited: false, recalled: true })
+  })
+})
+
 describe('sending', () => {
   const outgoing = { uniqueNo: 'n1', text: '在吗', time: 1, failure: undefined }
 

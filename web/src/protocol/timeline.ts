@@ -13,6 +13,9 @@ export interface Message {
   edited: boolean
 }
 
+/** What became of a message that is in the log. */
+export type Revision = { offset: number; sender: string } & ({ change: 'edited'; text: string } | { change: 'recalled' })
+
 /** A message of the own user that is on its way, or was refused. */
 export interface Outgoing {
   uniqueNo: string
@@ -53,7 +56,20 @@ export function receive(timeline: Timeline, message: Message, following = true):
   // Somebody reads far up: their rows stay, the new one is fetched when they come down.
   const full = timeline.rows.length >= windowSize && !following
   if (outside || full) return { ...timeline, newest }
-  return trimTop({ ...timeline, rows: union(timeline.rows, [message]), newest })
+  return trimTop({ ...timeline, rows: union([message], timeline.rows), newest })
+}
+
+/** Shows a message as it was edited, or that it was recalled; one outside the window comes so with its page. */
+export function revise(timeline: Timeline, revision: Revision): Timeline {
+  const at = timeline.rows.findIndex((row) => row.offset === revision.offset)
+  const before = timeline.rows[at]
+  if (!before || before.recalled) return timeline
+  return { ...timeline, rows: timeline.rows.with(at, revised(before, revision)) }
+}
+
+function revised(message: Message, revision: Revision): Message {
+  if (revision.change === 'recalled') return { ...message, text: '', recalled: true, edited: false }
+  return { ...message, text: revision.text, edited: true }
 }
 
 /** Takes the newest page. The window must be empty (see forget) or reach the newest message. */
@@ -124,10 +140,10 @@ export function fromHistory(row: HistoryRow): Message {
     position: row.position,
     offset: offsetOf(row.position),
     sender: row.sendUserId,
-    text: row.talkContent,
+    text: row.recalled ? '' : row.talkContent,
     time: timeOf(row.time, row.talkDate),
     recalled: row.recalled ?? false,
-    edited: row.edited ?? false,
+    edited: (row.edited ?? false) && !row.recalled,
   }
 }
 

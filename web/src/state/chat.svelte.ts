@@ -92,6 +92,9 @@ export class Chat {
         this.people.learn(change.message.sender, change.senderName)
         this.conversations.get(change.conversation).receive(change.message)
         break
+      case 'revision':
+        this.conversations.get(change.conversation).revise(change.revision)
+        break
       case 'read': {
         const conversation = this.conversations.get(change.conversation)
         if (change.by === 'me') conversation.readTo(change.position)

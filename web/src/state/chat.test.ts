@@ -81,6 +81,54 @@ describe('messages', () => {
   })
 })
 
+describe('edits and recalls', () => {
+  const revise = (position: string, messagePosition: string, more: Record<string, unknown>) =>
+    world.wire.push('12', { messagePosition, sendUserId: 'bob', receiveUserId: 'ann', operatorUserId: 'bob', date: '', position, time: 1, ...more })
+
+  test('show in the list, and what was recalled is not unread', () => {
+    push('c0-11', 'bob', '一')
+    push('c0-12', 'bob', '二')
+    revise('c0-13', 'c0-12', { change: 'edited', messageContent: '贰' })
+    const conversation = chat.conversations.get(bob)
+    expect(conversation.preview).toMatchObject({ text: '贰', recalled: false })
+    expect(conversation.unread).toBe(2)
+    revise('c0-14', 'c0-12', { change: 'recalled' })
+    expect(conversation.preview).toMatchObject({ text: '', recalled: true })
+    expect(conversation.unread).toBe(1)
+    expect(conversation.timeline.rows).toMatchObject([{ text: '一' }, { text: '', recalled: true }])
+    world.wire.push('13', { userId: 'ann', peerUserId: 'bob', readPosition: 'c0-10', position: 'u0-1' })
+    expect(conversation.unread).toBe(1)
+  })
+
+  test('of what was read already count nothing', () => {
+    push('c0-11', 'bob', '一')
+    push('c0-12', 'bob', '二')
+    world.wire.push('13', { userId: 'ann', peerUserId: 'bob', readPosition: 'c0-11', position: 'u0-1' })
+    revise('c0-13', 'c0-11', { change: 'recalled' })
+    expect(chat.conversations.get(bob)).toMatchObject({ unread: 1, preview: { text: '二' } })
+  })
+
+  test('of a list never opened come from the server', async () => {
+    world.wire.onClose(1006)
+    world.pass(1_000)
+    world.wire.onOpen()
+    world.wire.refuseLogin('bad_request')
+    world.wire.welcome('c0-10')
+    await answer({ ...friends, '/friend/getRecentMessageList': [{ recentId: 'bob', name: '小波', type: '2', lastDate: '', time: 5, content: '', recalled: true, sendUserId: 'bob', total: 1, readPosition: '', position: 'c0-9' }] })
+    expect(chat.conversations.get(bob)).toMatchObject({ unread: 1, preview: { offset: 9, text: '', recalled: true } })
+  })
+
+  test('pushed while an older page is on its way are not undone by it', async () => {
+    const conversation = chat.conversations.get(bob)
+    conversation.open()
+    const { uniqueNo } = world.wire.requests('/friend/loadMoreMessage')[0]!
+    revise('c0-13', 'c0-9', { change: 'recalled' })
+    world.wire.succeed(uniqueNo, { list: [{ chatMessageId: 'm9', sendUserId: 'bob', receiveUserId: 'ann', talkDate: '', talkContent: '旧', talkSide: false, position: 'c0-9', time: 1 }] })
+    await settled()
+    expect(conversation.timeline.rows).toMatchObject([{ text: '', recalled: true }])
+  })
+})
+
 describe('sending', () => {
   const outgoing = () => chat.conversations.get(bob).timeline.outgoing
 

@@ -4,15 +4,17 @@ import type { HistoryRow, Reason } from '../protocol/frames'
 import { keepsIdentity, RequestError } from '../protocol/outbox'
 import { offsetOf } from '../protocol/position'
 import * as timelines from '../protocol/timeline'
-import { atNewest, emptyTimeline, type Message, type Outgoing, type Timeline } from '../protocol/timeline'
+import { atNewest, emptyTimeline, type Message, type Outgoing, type Revision, type Timeline } from '../protocol/timeline'
 import type { People } from './people.svelte'
 
 const pageSize = 50
 
 export interface Preview {
+  offset: number // of the message it shows; -1: not known yet
   sender: string // empty where it is not known
   text: string
   time: number
+  recalled: boolean
 }
 
 /** One conversation as this window knows it. */
@@ -31,6 +33,7 @@ export class Conversation {
   following = true
   private readOffset = -1
   private marking = $state(false)
+  private revisedMeanwhile: Revision[] = [] // since the page under way was asked for
 
   readonly atNewest = $derived(atNewest(this.timeline))
 
@@ -50,15 +53,28 @@ export class Conversation {
   }
 
   show(message: Message): void {
-    if ((this.preview?.time ?? 0) <= message.time) this.preview = { sender: message.sender, text: message.text, time: message.time }
+    if ((this.preview?.time ?? 0) > message.time) return
+    const { offset, sender, text, time, recalled } = message
+    this.preview = { offset, sender, text, time, recalled }
+  }
+
+  /** A message was edited or recalled, by whomever. */
+  revise(revision: Revision): void {
+    const { offset, sender } = revision
+    const known = this.timeline.rows.find((row) => row.offset === offset)
+    const recalled = revision.change === 'recalled'
+    if (recalled && !known?.recalled && sender !== this.me && offset > this.readOffset) this.unread = Math.max(0, this.unread - 1)
+    if (this.loading !== undefined) this.revisedMeanwhile.push(revision)
+    this.timeline = timelines.revise(this.timeline, revision)
+    if (this.preview?.offset === offset) this.preview = { ...this.preview, text: recalled ? '' : revision.text, recalled }
   }
 
   /** Takes what the list of recent conversations says. */
-  summarize(preview: Preview, unread: number, readPosition: string | undefined, position: string | undefined): void {
+  summarize(preview: Preview, unread: number, readPosition: string | undefined): void {
     if ((this.preview?.time ?? 0) <= preview.time) this.preview = preview
     this.readOffset = Math.max(this.readOffset, offsetOf(readPosition))
     // What was read here meanwhile may not have reached the list yet.
-    this.unread = position !== undefined && offsetOf(position) <= this.readOffset ? 0 : unread
+    this.unread = preview.offset >= 0 && preview.offset <= this.readOffset ? 0 : unread
   }
 
   /** Somebody opens it: the line of new messages is drawn once, the newest page is loaded. */
@@ -104,13 +120,15 @@ export class Conversation {
   private async load(what: 'newest' | 'older' | 'newer', bound: Record<string, string>, put: (page: Message[]) => Timeline): Promise<void> {
     if (this.loading !== undefined) return
     this.loading = what
+    this.revisedMeanwhile = []
     this.failure = undefined
     const url = isGroup(this.key) ? '/group/loadMoreMessage' : '/friend/loadMoreMessage'
     try {
       const { list } = await this.client.query<HistoryRow>(url, { ...targetOf(this.key), ...bound, limit: pageSize })
       for (const row of list) this.people.learn(row.sendUserId, row.sendNickName)
       this.people.want(list.map((row) => row.sendUserId))
-      this.timeline = put(list.map(timelines.fromHistory))
+      // The page may be older than what was pushed while it was on its way.
+      this.timeline = this.revisedMeanwhile.reduce(timelines.revise, put(list.map(timelines.fromHistory)))
     } catch (error) {
       this.failure = error instanceof RequestError ? error.reason : 'unknown'
     } finally {
@@ -144,7 +162,8 @@ export class Conversation {
 
   private deliver(outgoing: Outgoing, repeated: boolean): void {
     this.timeline = timelines.depart(this.timeline, outgoing)
-    this.preview = { sender: this.me, text: outgoing.text, time: outgoing.time }
+    this.preview = { offset: -1, sender: this.me, text: outgoing.text, time: outgoing.time, recalled: false }
+    const { preview } = this
     this.outgoingChanged()
     const [url, target] = isGroup(this.key)
       ? ['/chat/sendGroupMessage', { groupId: partnerOf(this.key) }]
@@ -155,6 +174,7 @@ export class Conversation {
         const position = obj.position ?? ''
         const message: Message = { id: obj.messageId ?? uniqueNo, position, offset: offsetOf(position), sender: this.me, text, time: obj.time ?? outgoing.time, recalled: false, edited: false }
         this.timeline = timelines.acknowledge(this.timeline, uniqueNo, message)
+        if (this.preview === preview) this.preview = undefined // its time was this machine's
         this.show(message)
         this.outgoingChanged()
       },
@@ -192,7 +212,7 @@ export class Conversation {
     const offset = offsetOf(position)
     if (offset <= this.readOffset) return
     this.readOffset = offset
-    this.unread = this.timeline.rows.filter((row) => row.offset > offset && row.sender !== this.me).length
+    this.unread = this.timeline.rows.filter((row) => row.offset > offset && row.sender !== this.me && !row.recalled).length
   }
 
   peerReadTo(position: string): void {

@@ -2,6 +2,7 @@ import { SvelteMap } from 'svelte/reactivity'
 import type { Client } from '../protocol/client'
 import { inGroup, isGroup, parseKey, partnerOf, withPerson, type ConversationKey } from '../protocol/conversation'
 import type { RecentRow } from '../protocol/frames'
+import { offsetOf } from '../protocol/position'
 import { timeOf, type Outgoing } from '../protocol/timeline'
 import type { Contacts } from './contacts.svelte'
 import { Conversation } from './conversation.svelte'
@@ -54,7 +55,9 @@ export class Conversations {
       const key = isGroupRow(row) ? inGroup(row.recentId) : withPerson(row.recentId)
       if (isGroupRow(row)) this.contacts.learnGroup(row.recentId, row.name)
       else this.people.learn(row.recentId, row.name)
-      this.get(key).summarize({ sender: row.sendUserId ?? '', text: row.content, time: timeOf(row.time, row.lastDate) }, row.total, row.readPosition, row.position)
+      const recalled = row.recalled ?? false
+      const preview = { offset: offsetOf(row.position), sender: row.sendUserId ?? '', text: recalled ? '' : row.content, time: timeOf(row.time, row.lastDate), recalled }
+      this.get(key).summarize(preview, row.total, row.readPosition)
     }
   }
 
