@@ -54,6 +54,13 @@ export class Person {
     return this.log.getByRole('article').filter({ has: this.page.getByText(text, { exact: true }) })
   }
 
+  /** Opens the menu of a message and takes an entry. */
+  async choosesFor(text, entry) {
+    await this.said(text).hover()
+    await this.said(text).getByRole('button', { name: '更多操作' }).click()
+    await this.page.getByRole('menuitem', { name: entry }).click()
+  }
+
   async sees(text, within = 10_000) {
     await this.said(text).first().waitFor({ timeout: within })
     equal(await this.said(text).count(), 1, `${this.name} sees “${text}”`)

@@ -12,6 +12,7 @@ import { meeting } from './stories/meeting.mjs'
 import { parting } from './stories/parting.mjs'
 import { reading } from './stories/reading.mjs'
 import { restart } from './stories/restart.mjs'
+import { revising } from './stories/revising.mjs'
 
 rmSync(results, { recursive: true, force: true })
 mkdirSync(results, { recursive: true })
@@ -19,7 +20,7 @@ mkdirSync(results, { recursive: true })
 const stage = await Stage.create()
 try {
   await stage.step('the program starts and is ready', () => stage.server.start())
-  for (const story of [meeting, restart, reading, looks, parting]) await story(stage)
+  for (const story of [meeting, restart, reading, revising, looks, parting]) await story(stage)
   await stage.step('nothing was asked of anybody but the program, and the browser had nothing to complain of', async () => {
     equal(stage.foreign, [], 'foreign requests')
     equal(stage.problems, [], 'errors in the browser')

@@ -148,6 +148,7 @@ export interface FriendRow {
   nickName: string
   remarks?: string
   avatar?: string
+  blocked?: boolean
 }
 
 export interface FriendFolderRow {
@@ -235,6 +236,7 @@ export interface MemberRow {
   remarks?: string
   avatar?: string
   role: string
+  mutedUntil?: number // Unix milliseconds
 }
 
 /** The one-character values of the protocol. */

@@ -129,6 +129,102 @@ describe('edits and recalls', () => {
   })
 })
 
+describe('changing what was said', () => {
+  async function said() {
+    push('c0-11', 'ann', '一')
+    await answer()
+    const conversation = chat.conversations.get(bob)
+    return { conversation, message: conversation.timeline.rows[0]! }
+  }
+
+  test('an edit shows when it is in the log, not before', async () => {
+    const { conversation, message } = await said()
+    conversation.beginEdit(message)
+    conversation.editText = '壹'
+    void conversation.saveEdit()
+    void conversation.saveEdit()
+    await answer()
+    expect(sent('/chat/editMessage')).toEqual([{ token: 't', uniqueNo: expect.any(String) as string, position: 'c0-11', messageContent: '壹' }])
+    expect(conversation.timeline.rows[0]).toMatchObject({ text: '一', edited: false })
+    world.wire.succeed(sent('/chat/editMessage')[0]!.uniqueNo, { position: 'c0-12' })
+    await settled()
+    expect(conversation.timeline.rows[0]).toMatchObject({ text: '壹', edited: true })
+    expect(conversation).toMatchObject({ editing: undefined, saving: false, preview: { text: '壹' } })
+  })
+
+  test('an edit that was not answered is sent again as the same one after a lost connection', async () => {
+    const { conversation, message } = await said()
+    conversation.beginEdit(message)
+    conversation.editText = '壹'
+    void conversation.saveEdit()
+    await answer()
+    const { uniqueNo } = sent('/chat/editMessage')[0]!
+    world.wire.onClose(1006)
+    world.pass(1_000)
+    world.wire.onOpen()
+    world.wire.welcome('c0-11')
+    world.wire.push('15', { cursor: 'c0-11', complete: true })
+    expect(world.wire.requests('/chat/editMessage')).toMatchObject([{ uniqueNo, resend: true, messageContent: '壹' }])
+  })
+
+  test('a refused edit stays in hand with its reason; tried again it is the same request, with another text a new one', async () => {
+    const { conversation, message } = await said()
+    conversation.beginEdit(message)
+    for (const text of ['壹', '壹', '弌']) {
+      conversation.editText = text
+      void conversation.saveEdit()
+      await answer()
+      world.wire.fail(sent('/chat/editMessage').at(-1)!.uniqueNo, 'forbidden')
+      await settled()
+      expect(conversation).toMatchObject({ editing: message, editText: text, editFailure: 'forbidden', saving: false })
+    }
+    const [first, second, third] = sent('/chat/editMessage')
+    expect(second).toMatchObject({ uniqueNo: first!.uniqueNo, resend: true })
+    expect(third!.uniqueNo).not.toBe(first!.uniqueNo)
+    expect(conversation.timeline.rows[0]).toMatchObject({ text: '一', edited: false })
+    conversation.cancelEdit()
+    expect(conversation.editFailure).toBeUndefined()
+  })
+
+  test('a recall takes the text away, and the edit that was being made of it', async () => {
+    const { conversation, message } = await said()
+    conversation.beginEdit(message)
+    const done = conversation.recall(message)
+    await answer()
+    expect(sent('/chat/recallMessage')).toMatchObject([{ position: 'c0-11' }])
+    expect(conversation.timeline.rows[0]).toMatchObject({ text: '一', recalled: false })
+    world.wire.succeed(sent('/chat/recallMessage')[0]!.uniqueNo, { position: 'c0-12' })
+    await done
+    expect(conversation.timeline.rows[0]).toMatchObject({ text: '', recalled: true })
+    expect(conversation).toMatchObject({ editing: undefined, preview: { recalled: true } })
+  })
+
+  test('a refused recall changes nothing and says why', async () => {
+    const { conversation, message } = await said()
+    const done = conversation.recall(message).catch((error: unknown) => error)
+    await answer()
+    world.wire.fail(sent('/chat/recallMessage')[0]!.uniqueNo, 'forbidden')
+    expect(await done).toMatchObject({ reason: 'forbidden' })
+    expect(conversation.timeline.rows[0]).toMatchObject({ text: '一', recalled: false })
+  })
+
+  test('is offered where the own words are taken: among friends who are not blocked, in own groups unless muted', async () => {
+    expect(chat.contacts.speaks(bob)).toBe(true)
+    expect(chat.contacts.speaks(withPerson('cid'))).toBe(false)
+    expect(chat.contacts.speaks(inGroup('g1'))).toBe(true)
+    expect(chat.contacts.speaks(inGroup('g2'))).toBe(false)
+    chat.contacts.loadMembers('g1')
+    await answer({ '/group/getGroupUsers': [{ userId: 'ann', nickName: '安', role: '1', muted: true, mutedUntil: Date.now() + 60_000 }] })
+    expect(chat.contacts.speaks(inGroup('g1'))).toBe(false)
+    chat.contacts.membersChanged('g1')
+    await answer({ '/group/getGroupUsers': [{ userId: 'ann', nickName: '安', role: '1', muted: false, mutedUntil: Date.now() - 1 }] })
+    expect(chat.contacts.speaks(inGroup('g1'))).toBe(true)
+    void chat.contacts.friends.refresh()
+    await answer({ '/friend/myFriendList': [{ friendGroupId: '1', friendGroupName: '', friendLists: [{ friendId: 'bob', friendState: '9', nickName: '小波', blocked: true }] }] })
+    expect(chat.contacts.speaks(bob)).toBe(false)
+  })
+})
+
 describe('sending', () => {
   const outgoing = () => chat.conversations.get(bob).timeline.outgoing
 

@@ -1,5 +1,6 @@
 import { SvelteMap } from 'svelte/reactivity'
 import type { Client } from '../protocol/client'
+import { isGroup, partnerOf, type ConversationKey } from '../protocol/conversation'
 import { apply, applyType, role, type FriendApplicationRow, type FriendFolderRow, type FriendRow, type GroupApplicationRow, type GroupRow, type MemberRow, type UserRow } from '../protocol/frames'
 import { QueriedList } from './list.svelte'
 import type { People } from './people.svelte'
@@ -118,6 +119,14 @@ export class Contacts {
   manages(groupId: string): boolean {
     const mine = this.groupsById.get(groupId)?.role
     return mine === role.owner || mine === role.admin
+  }
+
+  /** Whether what the own user writes there can be expected to be taken. */
+  speaks(key: ConversationKey): boolean {
+    const partner = partnerOf(key)
+    if (!isGroup(key)) return this.friends.rows.some((row) => row.friendId === partner && !row.blocked)
+    const mine = this.members.get(partner)?.list.rows.find((row) => row.userId === this.me)
+    return this.groupsById.has(partner) && (mine?.mutedUntil ?? 0) <= Date.now()
   }
 
   async findPeople(text: string): Promise<UserRow[]> {

@@ -25,6 +25,11 @@ export class Conversation {
   draft = $state('')
   loading = $state<'newest' | 'older' | 'newer' | undefined>()
   failure = $state<Reason | undefined>()
+  /** The own message that is being written anew, with its new text. */
+  editing = $state.raw<Message | undefined>()
+  editText = $state('')
+  editFailure = $state<Reason | undefined>()
+  saving = $state(false)
   /** How far the other one of a pair has read; -1 while that is unknown. */
   peerRead = $state(-1)
   /** The new messages' line stands after this offset; undefined: no line. */
@@ -33,6 +38,7 @@ export class Conversation {
   following = true
   private readOffset = -1
   private marking = $state(false)
+  private readonly changes = new Map<number, { what: string; uniqueNo: string }>() // not answered for good, by offset
   private revisedMeanwhile: Revision[] = [] // since the page under way was asked for
 
   readonly atNewest = $derived(atNewest(this.timeline))
@@ -64,9 +70,63 @@ export class Conversation {
     const known = this.timeline.rows.find((row) => row.offset === offset)
     const recalled = revision.change === 'recalled'
     if (recalled && !known?.recalled && sender !== this.me && offset > this.readOffset) this.unread = Math.max(0, this.unread - 1)
+    if (recalled && this.editing?.offset === offset) this.cancelEdit()
     if (this.loading !== undefined) this.revisedMeanwhile.push(revision)
     this.timeline = timelines.revise(this.timeline, revision)
     if (this.preview?.offset === offset) this.preview = { ...this.preview, text: recalled ? '' : revision.text, recalled }
+  }
+
+  beginEdit(message: Message): void {
+    this.editing = message
+    this.editText = message.text
+    this.editFailure = undefined
+  }
+
+  cancelEdit(): void {
+    this.editing = undefined
+    this.editFailure = undefined
+  }
+
+  /** Gives the message being edited its new text. It stays in hand until that is in the log. */
+  async saveEdit(): Promise<void> {
+    const message = this.editing
+    if (!message || this.saving) return
+    this.saving = true
+    this.editFailure = undefined
+    const { offset, sender } = message
+    let failure: Reason | undefined
+    try {
+      await this.change('/chat/editMessage', message, { change: 'edited', offset, sender, text: this.editText })
+    } catch (error) {
+      failure = error instanceof RequestError ? error.reason : 'unknown'
+    }
+    this.saving = false
+    if (this.editing !== message) return
+    if (failure === undefined) this.cancelEdit()
+    else this.editFailure = failure
+  }
+
+  /** Takes a message back. Rejects with a RequestError. */
+  async recall(message: Message): Promise<void> {
+    const { offset, sender } = message
+    await this.change('/chat/recallMessage', message, { change: 'recalled', offset, sender })
+  }
+
+  // The same change tried again after a failure is the same request, so it is never made twice.
+  private async change(url: string, { position, offset }: Message, revision: Revision): Promise<void> {
+    const what = JSON.stringify(revision)
+    const before = this.changes.get(offset)
+    const repeated = before?.what === what
+    const uniqueNo = repeated ? before.uniqueNo : this.client.newId()
+    this.changes.set(offset, { what, uniqueNo })
+    try {
+      await this.client.command(url, revision.change === 'edited' ? { position, messageContent: revision.text } : { position }, { uniqueNo, repeated })
+    } catch (error) {
+      if (!(error instanceof RequestError) || !keepsIdentity(error.reason)) this.changes.delete(offset)
+      throw error
+    }
+    this.changes.delete(offset)
+    this.revise(revision)
   }
 
   /** Takes what the list of recent conversations says. */
