@@ -55,6 +55,35 @@ export async function revising(stage) {
     equal(await daiyu.log.getByRole('article').last().getByRole('button').count(), 0, 'menus on what was recalled')
   })
 
+  await stage.step('words are searched, and shown where they were said', async () => {
+    const { page } = xiangyun
+    const box = page.getByRole('searchbox', { name: '搜索聊天与消息' })
+    const hits = page.getByRole('list', { name: '聊天记录' }).getByRole('button')
+    await box.fill('说错了')
+    await page.getByText('没有找到消息').waitFor() // it was recalled
+    await box.fill('第9句：一字一')
+    await hits.waitFor()
+    for (const colorScheme of ['dark', 'light']) {
+      await page.emulateMedia({ colorScheme })
+      await hits.click()
+      await until('it is in sight', () => xiangyun.said('第9句：一字一句都记着').isVisible())
+      await accessible(page, `what was found, ${colorScheme}`)
+      await stage.picture(page, `search-${colorScheme}`)
+    }
+    await box.fill('')
+    // From far away too: the first page does not hold it.
+    await page.reload()
+    await xiangyun.sees('明日巳时来潇湘馆')
+    equal((await xiangyun.texts()).includes('云妹妹来了？😀'), false, 'the first page holds the oldest word')
+    await box.fill('云妹妹来')
+    await hits.click()
+    await xiangyun.sees('云妹妹来了？😀')
+    await until('it is in sight', () => xiangyun.said('云妹妹来了？😀').evaluate((element) => element.getBoundingClientRect().top > 60 && element.getBoundingClientRect().bottom < innerHeight))
+    await box.fill('')
+    await xiangyun.button('回到最新').click()
+    await until('the newest is in sight', () => xiangyun.log.getByText(recalled).isVisible())
+  })
+
   await stage.step('without a mouse: from the log to a message’s menu, and edited', async () => {
     const { page } = daiyu
     await daiyu.say('先说的')

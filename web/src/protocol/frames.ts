@@ -208,6 +208,7 @@ export interface HistoryRow {
   chatMessageId: string
   sendUserId: string
   receiveUserId: string
+  groupId?: string
   sendNickName?: string
   talkDate: string
   time?: number

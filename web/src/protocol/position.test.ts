@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Cursor, offsetOf, parsePosition } from './position'
+import { Cursor, offsetOf, parsePosition, positionAfter } from './position'
 
 describe('positions', () => {
   test.each([
@@ -37,4 +37,9 @@ describe('a cursor', () => {
     expect(Cursor.parse('').empty).toBe(true)
     expect(Cursor.parse('c0-0').empty).toBe(false)
   })
+})
+
+test('the position right after another keeps the prefix', () => {
+  expect(positionAfter('c1-9')).toBe('c1-10')
+  expect(positionAfter('no position')).toBe('no position')
 })

@@ -22,6 +22,12 @@ export function offsetOf(text: string | undefined): number {
   return parsePosition(text)?.offset ?? -1
 }
 
+/** The position right after one of an event; there need not be an event. */
+export function positionAfter(text: string): string {
+  const position = parsePosition(text)
+  return position ? `${position.prefix}-${position.offset + 1}` : text
+}
+
 /**
  * The greatest position seen of each prefix. With it a client logs in again
  * and gets exactly what it missed.

@@ -138,6 +138,17 @@ describe('pages', () => {
     expect(atNewest(timelines.loadNewer(timeline, 'c0-3', [], timeline.newest))).toBe(true)
   })
 
+  test('around a message: reached down from there without gap, or at the end already', () => {
+    let timeline = timelines.loadAround(emptyTimeline, rows(71, 100), rows(101, 130), 30)
+    expect(offsets(timeline)).toEqual(range(71, 130))
+    expect([timeline.atOldest, atNewest(timeline)]).toEqual([false, false])
+    timeline = timelines.receive(timeline, row(200)) // not next to the window
+    expect(offsets(timeline)).toEqual(range(71, 130))
+    expect(atNewest(timelines.loadNewer({ ...timeline, newest: 131 }, 'c0-130', [], 131))).toBe(true)
+    timeline = timelines.loadAround(emptyTimeline, rows(1, 3), rows(4, 5), 30)
+    expect([timeline.atOldest, atNewest(timeline)]).toEqual([true, true])
+  })
+
   test('who reads far up keeps the place while others write', () => {
     let timeline: Timeline = { ...opened(1, 50), rows: rows(1, windowSize), newest: windowSize }
     timeline = timelines.receive(timeline, row(windowSize + 1), false)

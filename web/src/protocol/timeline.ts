@@ -97,6 +97,16 @@ export function loadNewer(timeline: Timeline, after: string, page: readonly Mess
   return trimTop({ ...timeline, rows, newest: nothing ? lastOf(rows) : Math.max(timeline.newest, lastOf(rows)) })
 }
 
+/**
+ * Takes the pages up to and after some message, instead of what is there. A full
+ * page after it means that there may be more, which is asked for like the rest.
+ */
+export function loadAround(timeline: Timeline, upTo: readonly Message[], after: readonly Message[], limit: number): Timeline {
+  const rows = union(upTo, after)
+  const known = lastOf(rows) + (after.length < limit ? 0 : 1)
+  return { ...timeline, rows, loaded: true, atOldest: upTo.length < limit, newest: Math.max(timeline.newest, known) }
+}
+
 /** Begins again without rows; what is on its way stays. */
 export function forget(timeline: Timeline): Timeline {
   return { ...emptyTimeline, outgoing: timeline.outgoing }

@@ -11,6 +11,7 @@ import { Conversations } from './conversations.svelte'
 import type { Person } from './identity'
 import { Notices } from './notices.svelte'
 import { People } from './people.svelte'
+import { Search } from './search.svelte'
 
 /** Everything that one person's window knows and can do. */
 export class Chat {
@@ -22,6 +23,7 @@ export class Chat {
   readonly people: People
   readonly contacts: Contacts
   readonly conversations: Conversations
+  readonly search: Search
   readonly notices = new Notices()
   private friendsAskedAt = 0
 
@@ -39,7 +41,8 @@ export class Chat {
     this.people = new People(this.client)
     this.people.learn(this.me, person.nickName)
     this.contacts = new Contacts(this.client, this.people, this.me)
-    this.conversations = new Conversations(this.client, this.people, this.contacts, this.me)
+    this.search = new Search(this.client, this.people, this.me, (ms, callback) => environment.later(ms, callback))
+    this.conversations = new Conversations(this.client, this.people, this.contacts, this.me, (key, revision) => this.search.revise(key, revision))
   }
 
   start(): void {
@@ -129,7 +132,7 @@ export class Chat {
   }
 
   /** Does something that a button asks for; what goes wrong is told. Gives whether it was done. */
-  async attempt(action: () => Promise<void>): Promise<boolean> {
+  readonly attempt = async (action: () => Promise<void>): Promise<boolean> => {
     try {
       await action()
       return true

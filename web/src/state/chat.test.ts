@@ -225,6 +225,62 @@ describe('changing what was said', () => {
   })
 })
 
+describe('search', () => {
+  const row = (offset: number, text: string, more = {}) => ({ chatMessageId: `m${offset}`, sendUserId: 'bob', receiveUserId: 'ann', talkDate: '', talkContent: text, talkSide: false, position: `c0-${offset}`, time: offset, ...more })
+
+  test('asks once the writing rests, and never for a text that lishi refuses', async () => {
+    for (const text of ['一', '长'.repeat(67), '一二', '一二三']) chat.search.find(text)
+    world.pass(249)
+    expect(world.wire.requests('/chat/searchMessage')).toEqual([])
+    world.pass(1)
+    expect(world.wire.requests('/chat/searchMessage')).toMatchObject([{ text: '一二三', limit: 20 }])
+    chat.search.find('一')
+    expect(chat.search).toMatchObject({ text: '', hits: [] })
+  })
+
+  test('gives the conversations of what was found, page after page; an answer to an earlier text is dropped', async () => {
+    chat.search.find('旧的')
+    world.pass(250)
+    const old = world.wire.requests('/chat/searchMessage')[0]!
+    chat.search.find('新的')
+    world.pass(250)
+    const asked = world.wire.requests('/chat/searchMessage')[1]!
+    world.wire.succeed(asked.uniqueNo, { list: [row(9, '新的'), row(8, '新的', { sendUserId: 'ann', receiveUserId: 'bob' })], next: 'n1' })
+    world.wire.succeed(old.uniqueNo, { list: [row(7, '旧的')], next: 'n0' })
+    await settled()
+    void chat.search.loadMore()
+    const more = world.wire.requests('/chat/searchMessage')[2]!
+    expect(more).toMatchObject({ text: '新的', before: 'n1' })
+    world.wire.succeed(more.uniqueNo, { list: [row(5, '新的', { receiveUserId: 'g1', groupId: 'g1' })] })
+    await settled()
+    expect(chat.search.hits.map((hit) => [hit.conversation, hit.message.offset])).toEqual([[bob, 9], [bob, 8], [inGroup('g1'), 5]])
+    expect(chat.search.hasMore).toBe(false)
+    const revision = { messagePosition: 'c0-9', sendUserId: 'bob', receiveUserId: 'ann', date: '' }
+    world.wire.push('12', { ...revision, change: 'edited', messageContent: '改了', position: 'c0-20' })
+    expect(chat.search.hits[0]).toMatchObject({ message: { text: '改了' } })
+    world.wire.push('12', { ...revision, change: 'recalled', position: 'c0-21' })
+    expect(chat.search.hits.map((hit) => hit.message.offset)).toEqual([8, 5])
+  })
+
+  test('jumps to a message with what stands around it, whatever page was on its way', async () => {
+    const conversation = chat.conversations.get(bob)
+    conversation.open()
+    const newest = world.wire.requests('/friend/loadMoreMessage')[0]!
+    void conversation.jumpTo({ id: 'm50', position: 'c0-50', offset: 50, sender: 'bob', text: '', time: 1, recalled: false, edited: false })
+    const upTo = world.wire.requests('/friend/loadMoreMessage')[1]!
+    expect(upTo).toMatchObject({ userId: 'bob', before: 'c0-51' })
+    world.wire.succeed(upTo.uniqueNo, { list: [row(49, '前'), row(50, '中')] })
+    await settled()
+    const after = world.wire.requests('/friend/loadMoreMessage')[2]!
+    expect(after).toMatchObject({ after: 'c0-50' })
+    world.wire.succeed(after.uniqueNo, { list: [row(51, '后')] })
+    world.wire.succeed(newest.uniqueNo, { list: [row(900, '最新')] })
+    await settled()
+    expect(conversation.timeline.rows.map((one) => one.offset)).toEqual([49, 50, 51])
+    expect(conversation).toMatchObject({ target: 50, loading: undefined })
+  })
+})
+
 describe('sending', () => {
   const outgoing = () => chat.conversations.get(bob).timeline.outgoing
 

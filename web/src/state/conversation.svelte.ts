@@ -2,12 +2,13 @@ import { isGroup, partnerOf, targetOf, type ConversationKey } from '../protocol/
 import type { Client } from '../protocol/client'
 import type { HistoryRow, Reason } from '../protocol/frames'
 import { keepsIdentity, RequestError } from '../protocol/outbox'
-import { offsetOf } from '../protocol/position'
+import { offsetOf, positionAfter } from '../protocol/position'
 import * as timelines from '../protocol/timeline'
 import { atNewest, emptyTimeline, type Message, type Outgoing, type Revision, type Timeline } from '../protocol/timeline'
 import type { People } from './people.svelte'
 
 const pageSize = 50
+const contextSize = 30 // messages on either side of one that is jumped to
 
 export interface Preview {
   offset: number // of the message it shows; -1: not known yet
@@ -25,6 +26,9 @@ export class Conversation {
   draft = $state('')
   loading = $state<'newest' | 'older' | 'newer' | undefined>()
   failure = $state<Reason | undefined>()
+  /** The message that was jumped to, by offset; the page goes there once. */
+  target = $state<number | undefined>()
+  found = $state<number | undefined>()
   /** The own message that is being written anew, with its new text. */
   editing = $state.raw<Message | undefined>()
   editText = $state('')
@@ -38,6 +42,7 @@ export class Conversation {
   following = true
   private readOffset = -1
   private marking = $state(false)
+  private turn = 0 // pages asked for before the window began anew are dropped
   private readonly changes = new Map<number, { what: string; uniqueNo: string }>() // not answered for good, by offset
   private revisedMeanwhile: Revision[] = [] // since the page under way was asked for
 
@@ -49,6 +54,7 @@ export class Conversation {
     private readonly people: People,
     private readonly me: string,
     private readonly outgoingChanged: () => void,
+    private readonly revised: (revision: Revision) => void,
   ) {}
 
   /** Takes a message that was pushed. */
@@ -73,6 +79,7 @@ export class Conversation {
     if (recalled && this.editing?.offset === offset) this.cancelEdit()
     if (this.loading !== undefined) this.revisedMeanwhile.push(revision)
     this.timeline = timelines.revise(this.timeline, revision)
+    this.revised(revision)
     if (this.preview?.offset === offset) this.preview = { ...this.preview, text: recalled ? '' : revision.text, recalled }
   }
 
@@ -144,7 +151,7 @@ export class Conversation {
   }
 
   close(): void {
-    this.newAfter = undefined
+    this.newAfter = this.target = this.found = undefined
     this.following = true
   }
 
@@ -152,6 +159,7 @@ export class Conversation {
   reset(): void {
     this.timeline = timelines.forget(this.timeline)
     this.loading = undefined
+    this.turn++
   }
 
   async loadNewest(): Promise<void> {
@@ -177,22 +185,49 @@ export class Conversation {
     await this.loadNewest()
   }
 
-  private async load(what: 'newest' | 'older' | 'newer', bound: Record<string, string>, put: (page: Message[]) => Timeline): Promise<void> {
+  /** Shows a message where it stands, among what was said around it. */
+  async jumpTo({ offset, position }: Message): Promise<void> {
+    this.target = this.found = offset
+    if (this.timeline.rows.some((row) => row.offset === offset)) return
+    const { newest } = this.timeline
+    this.reset()
+    await this.load('newest', { before: positionAfter(position) }, async (upTo) => {
+      const after = await this.page({ after: position }, contextSize)
+      return () => timelines.loadAround({ ...this.timeline, newest: Math.max(newest, this.timeline.newest) }, upTo, after, contextSize)
+    }, contextSize)
+  }
+
+  private async page(bound: Record<string, string>, limit: number): Promise<Message[]> {
+    const url = isGroup(this.key) ? '/group/loadMoreMessage' : '/friend/loadMoreMessage'
+    const { list } = await this.client.query<HistoryRow>(url, { ...targetOf(this.key), ...bound, limit })
+    for (const row of list) this.people.learn(row.sendUserId, row.sendNickName)
+    this.people.want(list.map((row) => row.sendUserId))
+    return list.map(timelines.fromHistory)
+  }
+
+  private async load(
+    what: 'newest' | 'older' | 'newer',
+    bound: Record<string, string>,
+    put: (page: Message[]) => Timeline | Promise<() => Timeline>,
+    limit = pageSize,
+  ): Promise<void> {
     if (this.loading !== undefined) return
     this.loading = what
     this.revisedMeanwhile = []
     this.failure = undefined
-    const url = isGroup(this.key) ? '/group/loadMoreMessage' : '/friend/loadMoreMessage'
+    const turn = this.turn
     try {
-      const { list } = await this.client.query<HistoryRow>(url, { ...targetOf(this.key), ...bound, limit: pageSize })
-      for (const row of list) this.people.learn(row.sendUserId, row.sendNickName)
-      this.people.want(list.map((row) => row.sendUserId))
+      const page = await this.page(bound, limit)
+      if (turn !== this.turn) return
+      const made = put(page)
+      const timeline = made instanceof Promise ? await made : () => made
+      if (turn !== this.turn) return
       // The page may be older than what was pushed while it was on its way.
-      this.timeline = this.revisedMeanwhile.reduce(timelines.revise, put(list.map(timelines.fromHistory)))
+      this.timeline = this.revisedMeanwhile.reduce(timelines.revise, timeline())
     } catch (error) {
-      this.failure = error instanceof RequestError ? error.reason : 'unknown'
+      if (turn === this.turn) this.failure = error instanceof RequestError ? error.reason : 'unknown'
     } finally {
-      this.loading = undefined
+      if (turn === this.turn) this.loading = undefined
     }
   }
 

@@ -3,7 +3,7 @@ import type { Client } from '../protocol/client'
 import { inGroup, isGroup, parseKey, partnerOf, withPerson, type ConversationKey } from '../protocol/conversation'
 import type { RecentRow } from '../protocol/frames'
 import { offsetOf } from '../protocol/position'
-import { timeOf, type Outgoing } from '../protocol/timeline'
+import { timeOf, type Outgoing, type Revision } from '../protocol/timeline'
 import type { Contacts } from './contacts.svelte'
 import { Conversation } from './conversation.svelte'
 import { QueriedList } from './list.svelte'
@@ -34,6 +34,7 @@ export class Conversations {
     private readonly people: People,
     private readonly contacts: Contacts,
     private readonly me: string,
+    private readonly revised: (key: ConversationKey, revision: Revision) => void,
   ) {
     this.recents = new QueriedList(async () => {
       const { list, next } = await this.client.query<RecentRow>('/friend/getRecentMessageList', { limit: pageSize })
@@ -65,7 +66,7 @@ export class Conversations {
   get(key: ConversationKey): Conversation {
     let conversation = this.all.get(key)
     if (!conversation) {
-      conversation = new Conversation(key, this.client, this.people, this.me, () => this.keepOutgoing())
+      conversation = new Conversation(key, this.client, this.people, this.me, () => this.keepOutgoing(), (revision) => this.revised(key, revision))
       this.all.set(key, conversation)
     }
     return conversation

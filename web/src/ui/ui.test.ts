@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Message } from '../protocol/timeline'
 import { colourOf, initialsOf } from './avatar'
+import { excerptOf } from './excerpt'
 import { entriesOf } from './grouping'
 import { sendsOn } from './keys'
 
@@ -60,3 +61,10 @@ describe('entries', () => {
     expect(entries.at(-1)).toMatchObject({ key: 'n', sender: 'me', text: '嗯', first: true })
   })
 })
+
+test.each([
+  ['明日巳时来', '巳时', ['明日', '巳时', '来']],
+  ['Hello\nWorld', 'o w', ['Hell', 'o W', 'orld']],
+  ['一二三四五六七八九十一二三四五找到', '找到', ['…四五六七八九十一二三四五', '找到', '']],
+  ['İstanbul', 'ist', ['İstanbul', '', '']],
+])('the excerpt of %s around %s', (text, wanted, parts) => expect(Object.values(excerptOf(text, wanted))).toEqual(parts))
