@@ -7,11 +7,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"lishi/infra/bench"
+	"lishi/infra/config"
 	"lishi/infra/tokens"
 )
 
 func (p *program) bench() *cobra.Command {
-	load1 := bench.Load{}
+	pairs := bench.Load{}
 	c := settings(&cobra.Command{
 		Use:   "bench [--pairs 100] [--depth 8] [--seconds 10]",
 		Short: "Load a running server over its sockets: durable messages a second, latencies",
@@ -21,34 +22,28 @@ way. A run in which a message was lost, repeated or out of order gives no figure
 		Args: cobra.NoArgs,
 	})
 	var seconds float64
-	c.Flags().IntVar(&load1.Pairs, "pairs", 100, "pairs of people")
-	c.Flags().IntVar(&load1.Depth, "depth", 8, "messages under way in each pair")
-	c.Flags().IntVar(&load1.Bytes, "bytes", 200, "bytes of each message's content")
+	c.Flags().IntVar(&pairs.Pairs, "pairs", 100, "pairs of people")
+	c.Flags().IntVar(&pairs.Depth, "depth", 8, "messages under way in each pair")
+	c.Flags().IntVar(&pairs.Bytes, "bytes", 200, "bytes of each message's content")
 	c.Flags().Float64Var(&seconds, "seconds", 10, "how long")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		cfg, _, err := load(c)
 		if err != nil {
 			return err
 		}
-		if load1.Pairs < 1 || load1.Depth < 1 || load1.Bytes < 24 || load1.Bytes > 16384 || seconds <= 0 {
+		if pairs.Pairs < 1 || pairs.Depth < 1 || pairs.Bytes < 24 || pairs.Bytes > 16384 || seconds <= 0 {
 			return usageError{fmt.Errorf("pairs and depth must be 1 or more, bytes 24 to 16384, seconds above 0")}
 		}
-		k, err := signer(cfg)
+		pairs.Addr = cfg.Listen
+		pairs.Duration = time.Duration(seconds * float64(time.Second))
+		if pairs.Token, err = tokensOf(cfg); err != nil {
+			return err
+		}
+		r, err := pairs.Run(c.Context())
 		if err != nil {
 			return err
 		}
-		load1.Addr = cfg.Listen
-		load1.Duration = time.Duration(seconds * float64(time.Second))
-		load1.Token = func(user string) (string, error) { return k.Sign(tokens.Claims{UserID: user}) }
-		r, err := load1.Run(c.Context())
-		if err != nil {
-			return err
-		}
-		if p.asJSON {
-			return p.json(r)
-		}
-		_, err = fmt.Fprintln(p.out, r)
-		return err
+		return p.report(r)
 	}
 	c.AddCommand(p.benchPages())
 	return c
@@ -78,25 +73,37 @@ func (p *program) benchPages() *cobra.Command {
 		if pages.User == "" || (peer == "") == (group == "") || pages.Readers < 1 || seconds <= 0 {
 			return usageError{fmt.Errorf("give --user and either --peer or --group; readers and seconds above 0")}
 		}
-		k, err := signer(cfg)
-		if err != nil {
-			return err
-		}
 		pages.Addr, pages.Duration = cfg.Listen, time.Duration(seconds*float64(time.Second))
 		pages.URL, pages.Params = "/friend/loadMoreMessage", map[string]any{"userId": peer, "limit": limit}
 		if group != "" {
 			pages.URL, pages.Params = "/group/loadMoreMessage", map[string]any{"groupId": group, "limit": limit}
 		}
-		pages.Token = func(user string) (string, error) { return k.Sign(tokens.Claims{UserID: user}) }
+		if pages.Token, err = tokensOf(cfg); err != nil {
+			return err
+		}
 		r, err := pages.Run(c.Context())
 		if err != nil {
 			return err
 		}
-		if p.asJSON {
-			return p.json(r)
-		}
-		_, err = fmt.Fprintln(p.out, r)
-		return err
+		return p.report(r)
 	}
 	return c
+}
+
+// tokensOf makes tokens of anybody, as a load needs them.
+func tokensOf(cfg config.Config) (func(user string) (string, error), error) {
+	k, err := signer(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return func(user string) (string, error) { return k.Sign(tokens.Claims{UserID: user}) }, nil
+}
+
+// report prints what was measured, as a line or as JSON.
+func (p *program) report(r fmt.Stringer) error {
+	if p.asJSON {
+		return p.json(r)
+	}
+	_, err := fmt.Fprintln(p.out, r)
+	return err
 }

@@ -5,9 +5,10 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"reflect"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -112,7 +113,7 @@ func Load(file string, environ []string, flags map[string]string) (Config, []Set
 		if err != nil {
 			return Config{}, nil, err
 		}
-		for _, key := range sortedKeys(values) {
+		for _, key := range slices.Sorted(maps.Keys(values)) {
 			s := byName[strings.ReplaceAll(key, "_", "-")]
 			if s == nil {
 				problems = append(problems, &Error{key, file, "no such setting; `lishi config` lists them"})
@@ -132,7 +133,7 @@ func Load(file string, environ []string, flags map[string]string) (Config, []Set
 			problems = append(problems, &Error{key, "environment", "no such setting; `lishi config` lists them"})
 		}
 	}
-	for _, name := range sortedKeys(flags) {
+	for _, name := range slices.Sorted(maps.Keys(flags)) {
 		if s := byName[name]; s != nil {
 			s.Value, s.Origin = flags[name], "flag"
 		}
@@ -150,7 +151,7 @@ func Load(file string, environ []string, flags map[string]string) (Config, []Set
 
 // scriptVariables are LISHI_ variables that belong to scripts and tests around
 // the program.
-var scriptVariables = map[string]bool{"LISHI_BIN": true, "LISHI_SHARED": true, "LISHI_CACHE": true}
+var scriptVariables = map[string]bool{"LISHI_BIN": true, "LISHI_SHARED": true}
 
 func readFile(file string) (map[string]string, error) {
 	raw, err := os.ReadFile(file)
@@ -249,13 +250,4 @@ func (s Setting) Shown() string {
 		return "(set)"
 	}
 	return s.Value
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
 }
