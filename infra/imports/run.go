@@ -72,13 +72,13 @@ type fact struct {
 type Known struct {
 	mu  sync.Mutex
 	ids map[events.ID]bool
-	// void counts imported records that did not count, by reason: another writer
-	// was at work on the same streams.
-	void map[ledger.Verdict]int
+	// void is how many imported records did not count: another writer was at work
+	// on the same streams.
+	void int
 }
 
 // NewKnown makes an empty memory.
-func NewKnown() *Known { return &Known{ids: map[events.ID]bool{}, void: map[ledger.Verdict]int{}} }
+func NewKnown() *Known { return &Known{ids: map[events.ID]bool{}} }
 
 // Observe implements tail.Observer.
 func (k *Known) Observe(r events.Recorded, v ledger.Verdict) {
@@ -89,7 +89,7 @@ func (k *Known) Observe(r events.Recorded, v ledger.Verdict) {
 	defer k.mu.Unlock()
 	switch {
 	case v.Void() && v != ledger.Repeat:
-		k.void[v]++
+		k.void++
 	case r.Body.Type() == (events.MessageSent{}).Type():
 		k.ids[r.ID] = true
 	}
@@ -104,11 +104,7 @@ func (k *Known) has(id events.ID) bool {
 func (k *Known) voids() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	n := 0
-	for _, c := range k.void {
-		n += c
-	}
-	return n
+	return k.void
 }
 
 // New makes an importer. known must have observed the tail from its first record.
