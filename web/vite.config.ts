@@ -17,7 +17,8 @@ const countingReporter: Reporter = {
 export default defineConfig(({ mode }) => ({
   base: './',
   plugins: [svelte()],
-  resolve: mode === 'test' ? { conditions: ['browser'] } : {},
+  // The page is built from the library's source, by the names under which others install it.
+  resolve: { tsconfigPaths: true, ...(mode === 'test' && { conditions: ['browser'] }) },
   build: {
     target: ['chrome123', 'edge123', 'firefox128', 'safari17.5'],
     outDir: 'dist',
@@ -27,5 +28,5 @@ export default defineConfig(({ mode }) => ({
     reportCompressedSize: false,
   },
   server: { proxy: { '/ws': { target: 'http://127.0.0.1:8080', ws: true }, '/demo': 'http://127.0.0.1:8080' } },
-  test: { include: ['src/**/*.test.ts'], restoreMocks: true, reporters: ['default', countingReporter] },
+  test: { include: ['src/**/*.test.ts', 'lib/**/*.test.ts'], restoreMocks: true, reporters: ['default', countingReporter] },
 }))

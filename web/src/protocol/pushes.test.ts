@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Push } from './frames'
+import type { Push } from '@lishi/client'
 import { changesOf, type Change } from './pushes'
 
 const read = (msgType: string, data: Record<string, unknown>, memberOf: string[] = []): Change[] =>

@@ -1,6 +1,5 @@
 import { inGroup, withPerson, type ConversationKey } from './conversation'
-import { apply, type ApplyData, type MessageData, type Push, type RevisionData, type VerifyData } from './frames'
-import { offsetOf } from './position'
+import { apply, offsetOf, type ApplyData, type MessageData, type Push, type RevisionData, type VerifyData } from '@lishi/client'
 import { fromPush, type Message, type Revision } from './timeline'
 
 /** A list that queries give, and that a push has made out of date. */

@@ -1,5 +1,4 @@
-import type { HistoryRow, MessageData, Reason } from './frames'
-import { offsetOf } from './position'
+import { offsetOf, type HistoryRow, type MessageData, type Reason } from '@lishi/client'
 
 /** A message that is in the log. */
 export interface Message {

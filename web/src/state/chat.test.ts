@@ -2,7 +2,7 @@
 import { flushSync } from 'svelte'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { inGroup, withPerson } from '../protocol/conversation'
-import { World } from '../protocol/testing/world'
+import { World } from '@lishi/client/testing'
 import { Chat } from './chat.svelte'
 import { personOf, rememberedPerson } from './identity'
 

@@ -1,7 +1,6 @@
 import { SvelteMap } from 'svelte/reactivity'
-import type { Client } from '../protocol/client'
+import { apply, applyType, role, type Client, type FriendApplicationRow, type FriendFolderRow, type FriendRow, type GroupApplicationRow, type GroupRow, type MemberRow, type UserRow } from '@lishi/client'
 import { isGroup, partnerOf, type ConversationKey } from '../protocol/conversation'
-import { apply, applyType, role, type FriendApplicationRow, type FriendFolderRow, type FriendRow, type GroupApplicationRow, type GroupRow, type MemberRow, type UserRow } from '../protocol/frames'
 import { QueriedList } from './list.svelte'
 import type { People } from './people.svelte'
 

@@ -1,5 +1,4 @@
-import type { Reason } from '../protocol/frames'
-import { RequestError } from '../protocol/outbox'
+import { RequestError, type Reason } from '@lishi/client'
 
 const again = 3_000
 const passing = new Set<Reason>(['unavailable', 'unknown', 'rate_limited'])

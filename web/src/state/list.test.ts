@@ -1,6 +1,6 @@
 // @vitest-environment jsdom
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { RequestError } from '../protocol/outbox'
+import { RequestError } from '@lishi/client'
 import { QueriedList } from './list.svelte'
 
 beforeEach(() => void vi.useFakeTimers())

@@ -1,6 +1,5 @@
 import { SvelteMap } from 'svelte/reactivity'
-import type { Client } from '../protocol/client'
-import type { UserRow } from '../protocol/frames'
+import type { Client, UserRow } from '@lishi/client'
 
 interface Known {
   nickName: string

@@ -1,7 +1,5 @@
 import { inGroup, withPerson, type ConversationKey } from '../protocol/conversation'
-import type { Client } from '../protocol/client'
-import type { HistoryRow, Reason } from '../protocol/frames'
-import { RequestError } from '../protocol/outbox'
+import { RequestError, type Client, type HistoryRow, type Reason } from '@lishi/client'
 import { fromHistory, type Message, type Revision } from '../protocol/timeline'
 import type { People } from './people.svelte'
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { backoff } from './backoff'
-import { keepsIdentity } from './outbox'
+import { backoff } from './backoff.ts'
+import { keepsIdentity } from './outbox.ts'
 
 test('doubles up to the limit, and at least half of it always', () => {
   for (const chance of [0, 0.3, 0.999]) {

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { Client, type Phase } from './client'
-import type { Push } from './frames'
-import { RequestError } from './outbox'
-import { World } from './testing/world'
+import { Client, type Phase } from './client.ts'
+import type { Push } from './frames.ts'
+import { RequestError } from './outbox.ts'
+import { World } from './testing/world.ts'
 
 let world: World
 let client: Client

@@ -1,8 +1,8 @@
-import { backoff } from './backoff'
-import type { Environment, Socket } from './environment'
-import { closeCode, parseFrame, type LoginData, type Push, type Reason, type ResultObject } from './frames'
-import { Outbox } from './outbox'
-import { Cursor } from './position'
+import { backoff } from './backoff.ts'
+import type { Environment, Socket } from './environment.ts'
+import { closeCode, parseFrame, type LoginData, type Push, type Reason, type ResultObject } from './frames.ts'
+import { Outbox } from './outbox.ts'
+import { Cursor } from './position.ts'
 
 /** Where the connection stands. */
 export type Phase =

@@ -1,4 +1,4 @@
-import type { Environment, Socket } from '../environment'
+import type { Environment, Socket } from '../environment.ts'
 
 /** One connection as the server's end sees it. */
 export class Wire implements Socket {

@@ -1,6 +1,6 @@
-import { backoff } from './backoff'
-import type { Environment } from './environment'
-import type { Reason, Result, ResultObject } from './frames'
+import { backoff } from './backoff.ts'
+import type { Environment } from './environment.ts'
+import type { Reason, Result, ResultObject } from './frames.ts'
 
 /** A request that the server refused, or whose outcome stays unknown. */
 export class RequestError extends Error {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Cursor, offsetOf, parsePosition, positionAfter } from './position'
+import { Cursor, offsetOf, parsePosition, positionAfter } from './position.ts'
 
 describe('positions', () => {
   test.each([

@@ -2,21 +2,24 @@
 // queries. Field names are the protocol's own (docs/protocol.md).
 
 /** Why a request failed: the fixed words of the protocol. */
-export type Reason =
-  | 'bad_request'
-  | 'too_long'
-  | 'unauthorized'
-  | 'forbidden'
-  | 'not_friend'
-  | 'not_member'
-  | 'blocked'
-  | 'muted'
-  | 'unknown_url'
-  | 'not_found'
-  | 'conflict'
-  | 'rate_limited'
-  | 'unavailable'
-  | 'unknown'
+export const reasons = [
+  'bad_request',
+  'too_long',
+  'unauthorized',
+  'forbidden',
+  'not_friend',
+  'not_member',
+  'blocked',
+  'muted',
+  'unknown_url',
+  'not_found',
+  'conflict',
+  'rate_limited',
+  'unavailable',
+  'unknown',
+] as const
+
+export type Reason = (typeof reasons)[number]
 
 export interface ResultObject {
   uniqueNo: string

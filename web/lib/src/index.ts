@@ -1,0 +1,6 @@
+export { backoff } from './backoff.ts'
+export { Client, type Listener, type Phase } from './client.ts'
+export { browserEnvironment, type Environment, type Socket } from './environment.ts'
+export * from './frames.ts'
+export { keepsIdentity, RequestError } from './outbox.ts'
+export { Cursor, offsetOf, parsePosition, positionAfter, type Position } from './position.ts'
