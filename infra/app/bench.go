@@ -20,7 +20,7 @@ func (p *program) bench() *cobra.Command {
 are made, become friends, and one writes to the other with so many messages under
 way. A run in which a message was lost, repeated or out of order gives no figure.`,
 		Args: cobra.NoArgs,
-	})
+	}, config.Address, config.Tokens)
 	var seconds float64
 	c.Flags().IntVar(&pairs.Pairs, "pairs", 100, "pairs of people")
 	c.Flags().IntVar(&pairs.Depth, "depth", 8, "messages under way in each pair")
@@ -58,7 +58,7 @@ func (p *program) benchPages() *cobra.Command {
 		Use:   "pages --user ID (--peer ID | --group ID)",
 		Short: "Read a conversation's history page by page, from the newest message back",
 		Args:  cobra.NoArgs,
-	})
+	}, config.Address, config.Tokens)
 	c.Flags().StringVar(&pages.User, "user", "", "who reads")
 	c.Flags().StringVar(&peer, "peer", "", "the other one of a conversation of two")
 	c.Flags().StringVar(&group, "group", "", "the group")

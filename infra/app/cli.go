@@ -117,10 +117,14 @@ ClickHouse server. "lishi config" lists every setting with its value and origin.
 	return root
 }
 
-// settings gives a command a flag for each setting, and --config.
-func settings(c *cobra.Command) *cobra.Command {
+// settings gives a command --config and a flag for each setting of the parts it
+// runs; for each setting there is, if none is named.
+func settings(c *cobra.Command, parts ...config.Part) *cobra.Command {
 	c.Flags().String("config", "", "YAML file with settings (environment LISHI_CONFIG)")
 	for _, s := range config.Settings() {
+		if len(parts) > 0 && !s.Of(parts...) {
+			continue
+		}
 		c.Flags().String(s.Name, s.Default, fmt.Sprintf("%s (%s)", s.Help, s.Env))
 		if s.Default == "true" || s.Default == "false" {
 			c.Flags().Lookup(s.Name).NoOptDefVal = "true"
@@ -129,6 +133,8 @@ func settings(c *cobra.Command) *cobra.Command {
 	return c
 }
 
+// load reads a command's settings. One that the command has no flag for may say
+// what it likes: it is another command's matter.
 func load(c *cobra.Command) (config.Config, []config.Setting, error) {
 	file, _ := c.Flags().GetString("config")
 	if file == "" {
@@ -136,7 +142,8 @@ func load(c *cobra.Command) (config.Config, []config.Setting, error) {
 	}
 	given := map[string]string{}
 	c.Flags().Visit(func(f *pflag.Flag) { given[f.Name] = f.Value.String() })
-	return config.Load(file, os.Environ(), given)
+	cfg, all, err := config.Load(file, os.Environ(), given)
+	return cfg, all, config.Without(err, func(s config.Setting) bool { return c.Flags().Lookup(s.Name) == nil })
 }
 
 func (p *program) config() *cobra.Command {

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lishi/infra/chdb"
+	"lishi/infra/config"
 )
 
 func (p *program) engine() *cobra.Command {
@@ -21,7 +22,7 @@ give them --clickhouse http://ADDR.
 There are no users: whoever reaches the address may do everything. Keep it on
 a loopback address.`,
 		Args: cobra.NoArgs,
-	})
+	}, config.Address, config.Engine)
 	c.Flags().Lookup("listen").DefValue = "127.0.0.1:8123"
 	c.RunE = func(c *cobra.Command, _ []string) (err error) {
 		cfg, _, err := load(c)

@@ -11,6 +11,7 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 
 	"lishi/events/tail"
+	"lishi/infra/config"
 	"lishi/infra/imports"
 	"lishi/infra/telemetry"
 )
@@ -38,7 +39,7 @@ which of several identical ones it is.
 
 The server must not be running on the same data directory.`,
 		Args: cobra.MinimumNArgs(1),
-	})
+	}, config.Log, config.Zone)
 	c.Flags().StringVar(&source, "source", "", "name of the source that the lines' identity rests on")
 	c.Flags().BoolVar(&skipBad, "skip-bad", false, "count bad lines and go on")
 	c.RunE = func(c *cobra.Command, files []string) (err error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lishi/events/tail"
+	"lishi/infra/config"
 	"lishi/infra/telemetry"
 	"lishi/projections"
 )
@@ -32,7 +33,7 @@ The server must not be running on the same data directory. Exit status 3 means
 that the live build was not what the log says; the new one has taken its place.`,
 		Args:      cobra.OnlyValidArgs,
 		ValidArgs: names,
-	})
+	}, config.Log, config.Models)
 	c.Flags().BoolVar(&all, "all", false, "all read models")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if all == (len(args) > 0) {

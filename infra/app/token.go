@@ -88,7 +88,7 @@ func (p *program) token() *cobra.Command {
 			_, err = fmt.Fprintln(p.out, token)
 			return err
 		},
-	})
+	}, config.Tokens)
 	c.Flags().StringVar(&claims.UserID, "user", "", "user id (sub)")
 	c.Flags().StringVar(&claims.Name, "name", "", "nickname")
 	c.Flags().StringVar(&claims.Role, "role", "", "auditor, analyst or admin")

@@ -19,32 +19,34 @@ import (
 )
 
 // Config is one deployment's settings. Each field's tags are its name (flag
-// --a-b, environment LISHI_A_B, file key a_b), its default and its meaning.
+// --a-b, environment LISHI_A_B, file key a_b), its default and its meaning, and
+// the parts of the program it belongs to: commands that run only some of them
+// have only their settings. What has no part is the server's alone.
 type Config struct {
-	Listen string `name:"listen" default:"127.0.0.1:8080" help:"address of the page, the sockets and the HTTP urls"`
-	Data   string `name:"data" default:"./data" help:"data directory: key, embedded log and embedded ClickHouse"`
+	Listen string `name:"listen" part:"address" default:"127.0.0.1:8080" help:"address of the page, the sockets and the HTTP urls"`
+	Data   string `name:"data" part:"log,models,tokens,engine" default:"./data" help:"data directory: key, embedded log and embedded ClickHouse"`
 	Demo   bool   `name:"demo" default:"false" help:"make five demo people and let anybody be one of them; never on a public address"`
 
-	KafkaBrokers string `name:"kafka-brokers" default:"" help:"Kafka bootstrap addresses host:port,…; empty: the embedded broker"`
-	ClickHouse   string `name:"clickhouse" default:"" help:"ClickHouse DSN (clickhouse://user:password@host:9000/database or http://…); empty: the embedded engine" secret:"true"`
-	CHDB         string `name:"chdb" default:"" help:"path of an own copy of libchdb for the embedded ClickHouse"`
-	TopicPrefix  string `name:"topic-prefix" default:"" help:"put before the topics' names, so that several deployments share one Kafka"`
+	KafkaBrokers string `name:"kafka-brokers" part:"log" default:"" help:"Kafka bootstrap addresses host:port,…; empty: the embedded broker"`
+	ClickHouse   string `name:"clickhouse" part:"models" default:"" help:"ClickHouse DSN (clickhouse://user:password@host:9000/database or http://…); empty: the embedded engine" secret:"true"`
+	CHDB         string `name:"chdb" part:"models,engine" default:"" help:"path of an own copy of libchdb for the embedded ClickHouse"`
+	TopicPrefix  string `name:"topic-prefix" part:"log" default:"" help:"put before the topics' names, so that several deployments share one Kafka"`
 
-	ConversationPartitions int `name:"conversation-partitions" default:"0" help:"partitions of lishi.conversations, fixed at creation; 0: 4 embedded, 16 on Kafka"`
-	UserPartitions         int `name:"user-partitions" default:"0" help:"partitions of lishi.users, fixed at creation; 0: 1 embedded, 4 on Kafka"`
-	Replicas               int `name:"replicas" default:"0" help:"replication factor of new topics; 0: 1 embedded, 3 on Kafka"`
+	ConversationPartitions int `name:"conversation-partitions" part:"log" default:"0" help:"partitions of lishi.conversations, fixed at creation; 0: 4 embedded, 16 on Kafka"`
+	UserPartitions         int `name:"user-partitions" part:"log" default:"0" help:"partitions of lishi.users, fixed at creation; 0: 1 embedded, 4 on Kafka"`
+	Replicas               int `name:"replicas" part:"log" default:"0" help:"replication factor of new topics; 0: 1 embedded, 3 on Kafka"`
 
-	TokenKey      string `name:"token-key" default:"" help:"HS256 secret of the tokens, at least 32 bytes; empty: made once and kept in the data directory, unless token-jwks is given (with Kafka one of the two must be)" secret:"true"`
-	TokenJWKS     string `name:"token-jwks" default:"" help:"path or https url of a JWKS, whose keys check RS256, ES256, EdDSA and HS256 tokens; read again when it changes"`
-	TokenIssuer   string `name:"token-issuer" default:"" help:"what every token's iss must be; empty: anything"`
-	TokenAudience string `name:"token-audience" default:"" help:"what every token's aud must be or hold; empty: anything"`
+	TokenKey      string `name:"token-key" part:"tokens" default:"" help:"HS256 secret of the tokens, at least 32 bytes; empty: made once and kept in the data directory, unless token-jwks is given (with Kafka one of the two must be)" secret:"true"`
+	TokenJWKS     string `name:"token-jwks" part:"tokens" default:"" help:"path or https url of a JWKS, whose keys check RS256, ES256, EdDSA and HS256 tokens; read again when it changes"`
+	TokenIssuer   string `name:"token-issuer" part:"tokens" default:"" help:"what every token's iss must be; empty: anything"`
+	TokenAudience string `name:"token-audience" part:"tokens" default:"" help:"what every token's aud must be or hold; empty: anything"`
 
 	Origins  string        `name:"origins" default:"" help:"exact origins, joined by commas, that pages of other hosts may connect from"`
 	Rate     int           `name:"rate" default:"50" help:"requests a second one user may make; 0: no limit"`
 	Burst    int           `name:"burst" default:"200" help:"requests one user may make at once"`
 	Deadline time.Duration `name:"deadline" default:"10s" help:"how long a command waits for the log before it answers unknown"`
 
-	Zone  string `name:"zone" default:"Asia/Shanghai" help:"time zone of the dates in results and pushes"`
+	Zone  string `name:"zone" part:"zone" default:"Asia/Shanghai" help:"time zone of the dates in results and pushes"`
 	Dates string `name:"dates" default:"seed" help:"how dates are written: seed (yyyy-MM-dd HH:mm:ss), millis (Unix milliseconds) or rfc3339"`
 
 	MaxMessage    int           `name:"max-message" default:"65536" help:"bytes of one WebSocket message or HTTP body"`
@@ -54,12 +56,32 @@ type Config struct {
 	Strangers     bool          `name:"strangers" default:"false" help:"people may write to one another without friendship"`
 	ApplyExpiry   time.Duration `name:"apply-expiry" default:"168h" help:"how long an application or invitation can be verified"`
 	RecallWindow  time.Duration `name:"recall-window" default:"2m" help:"how long a sender can recall a message; a group's owner and admins always can"`
-	EngineMemory  int64         `name:"engine-memory" default:"1073741824" help:"bytes the embedded ClickHouse may use"`
+	EngineMemory  int64         `name:"engine-memory" part:"models,engine" default:"1073741824" help:"bytes the embedded ClickHouse may use"`
 	ShutdownGrace time.Duration `name:"shutdown-grace" default:"10s" help:"how long what is under way may take after SIGTERM"`
 
 	DebugListen string `name:"debug-listen" default:"" help:"loopback address for Go's profiles (/debug/pprof/); empty: none"`
 	LogLevel    string `name:"log-level" default:"info" help:"debug, info, warn or error"`
-	LogFormat   string `name:"log-format" default:"auto" help:"text, json, or auto: text on a terminal, json elsewhere"`
+	LogFormat   string `name:"log-format" part:"log,models" default:"auto" help:"text, json, or auto: text on a terminal, json elsewhere"`
+}
+
+// A Part is what a setting belongs to.
+type Part string
+
+// The parts that commands other than the server run.
+const (
+	Address Part = "address" // where it is served
+	Log     Part = "log"
+	Models  Part = "models" // the read models' ClickHouse
+	Engine  Part = "engine" // the embedded one alone
+	Tokens  Part = "tokens"
+	Zone    Part = "zone"
+)
+
+func partsOf(list string) (parts []Part) {
+	for p := range strings.SplitSeq(list, ",") {
+		parts = append(parts, Part(p))
+	}
+	return parts
 }
 
 // Setting is one value with its origin, for `lishi config`.
@@ -70,8 +92,14 @@ type Setting struct {
 	Default string `json:"default"`
 	Origin  string `json:"origin"` // default, file, environment or flag
 	Help    string `json:"help"`
+	parts   []Part
 	secret  bool
 	field   int
+}
+
+// Of tells whether the setting belongs to one of the parts.
+func (s Setting) Of(parts ...Part) bool {
+	return slices.ContainsFunc(parts, func(p Part) bool { return slices.Contains(s.parts, p) })
 }
 
 // Error is a setting that can't be used; the program ends with exit status 2.
@@ -79,6 +107,26 @@ type Error struct{ Setting, Origin, Problem string }
 
 func (e *Error) Error() string {
 	return fmt.Sprintf("setting %s (from %s): %s", e.Setting, e.Origin, e.Problem)
+}
+
+// Without takes away the problems with settings that are of no account, if err
+// is Load's.
+func Without(err error, ofNoAccount func(Setting) bool) error {
+	many, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return err
+	}
+	none := map[string]bool{}
+	for _, s := range Settings() {
+		none[s.Name] = ofNoAccount(s)
+	}
+	var rest []error
+	for _, e := range many.Unwrap() {
+		if c, ok := e.(*Error); !ok || !none[c.Setting] {
+			rest = append(rest, e)
+		}
+	}
+	return errors.Join(rest...)
 }
 
 // Settings lists all settings with their defaults, in the order of Config.
@@ -91,7 +139,7 @@ func Settings() []Setting {
 		all = append(all, Setting{
 			Name: name, Env: "LISHI_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_")),
 			Value: tag.Get("default"), Default: tag.Get("default"), Origin: "default", Help: tag.Get("help"),
-			secret: tag.Get("secret") == "true", field: i,
+			parts: partsOf(tag.Get("part")), secret: tag.Get("secret") == "true", field: i,
 		})
 	}
 	return all
