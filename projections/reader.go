@@ -36,8 +36,8 @@ type Reader struct {
 	Book *ledger.Book
 	// Dates writes dates; the zero value is the seed's style in UTC.
 	Dates dates.Format
-	// Online tells whether a user has a connection; nil stands for nobody.
-	Online func(user string) bool
+	// Presence tells who has a connection; nil stands for nobody.
+	Presence Presence
 	// Now is the clock that applications expire by; nil is time.Now.
 	Now func() time.Time
 	// Timeout bounds one query (default 5 s).
@@ -103,12 +103,25 @@ func (r Reader) Clock() time.Time {
 	return r.Now()
 }
 
-// FriendState is a user's friendState on the wire.
-func (r Reader) FriendState(user string) string {
-	if r.Online != nil && r.Online(user) {
-		return "9"
+// Presence knows who is connected, to this node or another.
+type Presence interface {
+	// Online gives those of the users who have a connection.
+	Online(ctx context.Context, users []string) map[string]bool
+}
+
+// FriendStates gives users' friendState on the wire.
+func (r Reader) FriendStates(ctx context.Context, users []string) map[string]string {
+	var online map[string]bool
+	if r.Presence != nil && len(users) > 0 {
+		online = r.Presence.Online(ctx, users)
 	}
-	return "0"
+	states := make(map[string]string, len(users))
+	for _, user := range users {
+		if states[user] = "0"; online[user] {
+			states[user] = "9"
+		}
+	}
+	return states
 }
 
 // Limits of the pages of every query.

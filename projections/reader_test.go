@@ -52,7 +52,8 @@ func TestAnswer(t *testing.T) {
 		}
 	}
 	page, err := w.Reader().Answer(ctx, asked{words, func(_ context.Context, r projections.Reader, caller string) (projections.Page, error) {
-		return projections.Page{List: caller + " " + r.Table("words") + " " + r.FriendState("online") + r.FriendState("a"), Next: "n"}, nil
+		states := r.FriendStates(ctx, []string{"online", "a"})
+		return projections.Page{List: caller + " " + r.Table("words") + " " + states["online"] + states["a"], Next: "n"}, nil
 	}}, "a", nil)
 	if err != nil || page.List != "a `words_b1` 90" || page.Next != "n" {
 		t.Errorf("%+v, %v", page, err)

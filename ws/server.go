@@ -2,6 +2,7 @@ package ws
 
 import (
 	"context"
+	"iter"
 	"log/slog"
 	"net/http"
 	"sync/atomic"
@@ -190,6 +191,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // Online tells whether a user has a logged-in connection to this node.
 func (s *Server) Online(user string) bool { return s.hub.online(user) }
+
+// Present are all users who have a logged-in connection to this node, each once.
+func (s *Server) Present() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, p := range s.hub.everybody() {
+			if !yield(p.id) {
+				return
+			}
+		}
+	}
+}
 
 // Shutdown refuses new requests with unavailable, waits until those under way are
 // answered, then closes all sockets with 1001. When ctx ends first, what is left

@@ -24,6 +24,7 @@ import (
 	"lishi/projections/friends"
 	"lishi/projections/groups"
 	"lishi/projections/history"
+	"lishi/projections/presence"
 	"lishi/projections/recents"
 	"lishi/projections/requests"
 	"lishi/projections/search"
@@ -45,6 +46,8 @@ type node struct {
 	db      *clickhouse.DB
 	engine  *projections.Engine
 	server  *ws.Server
+
+	presence *presence.Board
 
 	open   closers
 	cancel context.CancelFunc
@@ -97,7 +100,8 @@ func openNode(ctx context.Context, cfg config.Config, logger *slog.Logger) (_ *n
 		},
 		Limits: limits, Dates: format, Rate: cfg.Rate, Burst: cfg.Burst, Metrics: n.metrics, Logger: logger,
 	})
-	reader.Online = n.server.Online
+	n.presence = presence.New(reads, n.server, presence.Options{Log: logger})
+	reader.Presence = n.presence
 	n.tail.Observe(n.server)
 	n.metrics.Register(lags{n})
 	return n, nil
@@ -138,7 +142,7 @@ func models() []projections.Projection {
 func (n *node) start() <-chan error {
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel = cancel
-	done := make(chan struct{}, 3)
+	done := make(chan struct{}, 4)
 	run := func(what string, f func(context.Context) error) {
 		if err := f(ctx); err != nil && ctx.Err() == nil {
 			select {
@@ -150,8 +154,9 @@ func (n *node) start() <-chan error {
 	}
 	go run("log", n.tail.Run)
 	go run("read models", n.engine.Run)
+	go run("presence", n.presence.Run)
 	go run("token keys", func(ctx context.Context) error { n.keys.Run(ctx); return nil })
-	go func() { <-done; <-done; <-done; close(n.ended) }()
+	go func() { <-done; <-done; <-done; <-done; close(n.ended) }()
 	return n.failed
 }
 

@@ -66,6 +66,7 @@ func folders(r projections.Reader, caller string) []Folder {
 // the default one.
 func (List) Run(ctx context.Context, r projections.Reader, caller string) (projections.Page, error) {
 	var list []Filled
+	var ids []string
 	places := map[string]int{}
 	for i, f := range folders(r, caller) {
 		list, places[f.FriendGroupID] = append(list, Filled{f, []Friend{}}), i
@@ -85,12 +86,22 @@ func (List) Run(ctx context.Context, r projections.Reader, caller string) (proje
 		view := pair.View(caller)
 		folder := &list[places[view.FriendGroupID]] // the first, where there is none
 		folder.FriendLists = append(folder.FriendLists, Friend{
-			FriendID: id, FriendState: r.FriendState(id), NickName: user.NickName, Remarks: view.Remark, Avatar: user.Avatar,
+			FriendID: id, NickName: user.NickName, Remarks: view.Remark, Avatar: user.Avatar,
 			Blocked: pair.Blocked(caller),
 		})
+		ids = append(ids, id)
 		return nil
 	})
-	return projections.Page{List: list}, err
+	if err != nil {
+		return projections.Page{}, err
+	}
+	states := r.FriendStates(ctx, ids)
+	for _, folder := range list {
+		for i := range folder.FriendLists {
+			folder.FriendLists[i].FriendState = states[folder.FriendLists[i].FriendID]
+		}
+	}
+	return projections.Page{List: list}, nil
 }
 
 // Remark is the caller's own name for a friend; empty for others.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -117,8 +118,19 @@ func (w *World) Reader() projections.Reader {
 	}
 	return projections.Reader{
 		Engine: w.Engine, DB: w.DB, Book: w.Tail.Book(), Dates: f, Now: func() time.Time { return w.Clock },
-		Online: func(user string) bool { return user == "online" }, Timeout: 20 * time.Second,
+		Presence: present{"online"}, Timeout: 20 * time.Second,
 	}
+}
+
+// present are the users who have a connection.
+type present []string
+
+func (p present) Online(_ context.Context, users []string) map[string]bool {
+	online := map[string]bool{}
+	for _, user := range users {
+		online[user] = slices.Contains(p, user)
+	}
+	return online
 }
 
 // Ask runs a query that must succeed and sees everything in the log.
