@@ -6,10 +6,10 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 RUN_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race bench lint web clean tools engine docs
+.PHONY: help build run test test-kafka race bench lint web clean tools engine docs
 
 help: ## list the chores
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 tools:
 	@scripts/check-tools go npm
@@ -25,6 +25,10 @@ run: engine build ## everything on this machine, with a page to chat on (RUN_FLA
 
 test: engine ## all tests: Go, the page's, the whole program in a real browser
 	@scripts/test
+
+test-kafka: tools ## the log on a real Apache Kafka of one and three brokers (needs Java and Maven)
+	@scripts/check-tools java mvn
+	@$(GO) test -tags kafka -timeout 9m ./infra/kafka/...
 
 race: engine ## the Go tests under the race detector (needs a C compiler)
 	@CGO_ENABLED=1 $(GO) test -race -short ./...

@@ -199,7 +199,7 @@ func Load(file string, environ []string, flags map[string]string) (Config, []Set
 
 // scriptVariables are LISHI_ variables that belong to scripts and tests around
 // the program.
-var scriptVariables = map[string]bool{"LISHI_BIN": true, "LISHI_SHARED": true}
+var scriptVariables = map[string]bool{"LISHI_BIN": true, "LISHI_SHARED": true, "LISHI_KAFKA_DIR": true, "LISHI_KAFKA_HEAP": true, "LISHI_KAFKA_LOG": true}
 
 func readFile(file string) (map[string]string, error) {
 	raw, err := os.ReadFile(file)
