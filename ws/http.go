@@ -22,8 +22,14 @@ func (s *Server) HTTP() http.Handler { return http.HandlerFunc(s.serveURL) }
 
 func (s *Server) serveURL(w http.ResponseWriter, req *http.Request) {
 	started := s.o.Now()
+	s.cors(w, req)
 	var q request
 	q.url = s.urls.Find(req.URL.Path)
+	if req.Method == http.MethodOptions && q.url != nil {
+		w.Header().Set("Allow", allow)
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
 	answer := func(r *reply, status int) {
 		s.count(r.url, r.refusal, started)
 		writeReply(w, r, status)
@@ -36,7 +42,7 @@ func (s *Server) serveURL(w http.ResponseWriter, req *http.Request) {
 		answer(r, r.status())
 	}
 	if req.Method != http.MethodPost && q.url != nil {
-		w.Header().Set("Allow", http.MethodPost)
+		w.Header().Set("Allow", allow)
 		answer(&reply{url: q.url, refusal: refuse(commands.BadRequest, "only POST is allowed here")}, http.StatusMethodNotAllowed)
 		return
 	}
@@ -44,7 +50,11 @@ func (s *Server) serveURL(w http.ResponseWriter, req *http.Request) {
 		q.url = nil
 		r := &reply{refusal: bad}
 		status := r.status()
-		if bad.Reason == commands.TooLong {
+		switch {
+		case bad == errKind:
+			w.Header().Set("Accept-Post", kindsTaken)
+			status = http.StatusUnsupportedMediaType
+		case bad.Reason == commands.TooLong:
 			status = http.StatusRequestEntityTooLarge
 		}
 		answer(r, status)
@@ -136,9 +146,39 @@ func (s *Server) admitHTTP(q *request, now time.Time) (p *person, claims Claims,
 	return p, claims, nil, 0
 }
 
+const (
+	allow = "OPTIONS, POST"
+
+	kindJSON   = "application/json"
+	kindURLs   = "application/x-www-form-urlencoded"
+	kindsTaken = kindJSON + ", " + kindURLs // where a body has no type it is JSON
+)
+
+var errKind = refuse(commands.BadRequest, "the body must be "+kindJSON+" or "+kindURLs+", in UTF-8 and not compressed")
+
+// bodyKind is the media type of the body, as far as it can be read here.
+func bodyKind(h http.Header) (kind string, ok bool) {
+	if coding := h.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		return "", false
+	}
+	text := h.Get("Content-Type")
+	if text == "" {
+		return kindJSON, true
+	}
+	kind, params, err := mime.ParseMediaType(text)
+	if charset := params["charset"]; err != nil || charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return "", false
+	}
+	return kind, kind == kindJSON || kind == kindURLs
+}
+
 // readBody takes the params of a JSON object or a form, of at most as many bytes
 // as a message on a socket.
 func (q *request) readBody(w http.ResponseWriter, req *http.Request, limit int) *commands.Refusal {
+	kind, ok := bodyKind(req.Header)
+	if !ok {
+		return errKind
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, int64(limit)))
 	var large *http.MaxBytesError
 	switch {
@@ -149,9 +189,8 @@ func (q *request) readBody(w http.ResponseWriter, req *http.Request, limit int) 
 	case !utf8.Valid(body):
 		return refuse(commands.BadRequest, "the body is not UTF-8")
 	}
-	kind, _, _ := mime.ParseMediaType(req.Header.Get("Content-Type"))
 	switch {
-	case kind == "application/x-www-form-urlencoded":
+	case kind == kindURLs:
 		if bad := q.readForm(string(body)); bad != nil {
 			return bad
 		}
@@ -207,6 +246,10 @@ func writeReply(w http.ResponseWriter, r *reply, status int) {
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
 	w.WriteHeader(status)
 	w.Write(body)
 }

@@ -94,7 +94,7 @@ func TestOnlyPOST(t *testing.T) {
 			t.Fatal(err)
 		}
 		resp.Body.Close()
-		if resp.StatusCode != want || want == 405 && resp.Header.Get("Allow") != "POST" {
+		if resp.StatusCode != want || want == 405 && resp.Header.Get("Allow") != "OPTIONS, POST" {
 			t.Errorf("%s: %d %v", path, resp.StatusCode, resp.Header)
 		}
 		if kind := resp.Header.Get("Content-Type"); kind != "application/json; charset=utf-8" {
@@ -126,5 +126,32 @@ func TestStatusOfEveryReason(t *testing.T) {
 		if r.code() != 400 {
 			t.Errorf("%s in the seed: code %d", reason, r.code())
 		}
+	}
+}
+
+func TestKindsOfBodies(t *testing.T) {
+	w := newWorld(t, settings{})
+	body := object("token", "alice", "uniqueNo", "1", "nickName", "A")
+	for _, kind := range []string{"application/json", "Application/JSON; charset=UTF-8", `application/json; charset="utf-8"`, ""} {
+		if status, h := w.from("POST", "/user/updateUser", body, "Content-Type", kind); status != 200 || h.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s: %d %v", kind, status, h)
+		}
+	}
+	for _, headers := range [][]string{
+		{"Content-Type", "text/plain"}, {"Content-Type", "multipart/form-data; boundary=x"}, {"Content-Type", "application/xml"}, {"Content-Type", "*/*"},
+		{"Content-Type", "application/json; charset=gbk"}, {"Content-Type", "json"}, {"Content-Type", "application/json;;"},
+		{"Content-Type", "application/json", "Content-Encoding", "gzip"}, {"Content-Encoding", "br"},
+	} {
+		status, h := w.from("POST", "/user/updateUser", body, headers...)
+		if status != 415 || h.Get("Accept-Post") != "application/json, application/x-www-form-urlencoded" {
+			t.Errorf("%q: %d %v", headers, status, h)
+		}
+	}
+	if status, h := w.from("POST", "/user/updateUser", body, "Content-Encoding", "identity"); status != 200 {
+		t.Error(status, h)
+	}
+	// Who is asked for a token is told how to give one (RFC 9110 section 11.6.1).
+	if status, h := w.from("POST", "/friend/myFriendList", "{}"); status != 401 || h.Get("WWW-Authenticate") != "Bearer" {
+		t.Error(status, h)
 	}
 }

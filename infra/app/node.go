@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"lishi/commands"
@@ -92,11 +91,15 @@ func openNode(ctx context.Context, cfg config.Config, logger *slog.Logger) (_ *n
 		Requests: memory{requests.Memory{Engine: n.engine, DB: reads}},
 	})
 	reader := &projections.Reader{Engine: n.engine, DB: reads, Book: n.tail.Book(), Dates: format, Log: logger}
+	origins, err := wire.ParseOrigins(cfg.Origins)
+	if err != nil {
+		return nil, fmt.Errorf("origins: %w", err)
+	}
 	limits := commands.DefaultLimits
 	limits.Content = cfg.MaxContent
 	n.server = ws.New(n.verify, n.handler, n.tail, reader, backlog{feed.Backlog{Engine: n.engine, DB: reads}, n.tail.Book()}, ws.Options{
 		Wire: wire.Options{
-			Origins: origins(cfg.Origins), MessageLimit: cfg.MaxMessage, QueueLimit: cfg.SendQueue, PingInterval: cfg.Ping,
+			Origins: origins, MessageLimit: cfg.MaxMessage, QueueLimit: cfg.SendQueue, PingInterval: cfg.Ping,
 		},
 		Limits: limits, Dates: format, Rate: cfg.Rate, Burst: cfg.Burst, Metrics: n.metrics, Logger: logger,
 	})
@@ -184,13 +187,6 @@ func (n *node) stop(ctx context.Context) error {
 func (n *node) verify(token string, now time.Time) (ws.Claims, error) {
 	c, err := n.keys.Verify(token, now)
 	return ws.Claims(c), err
-}
-
-func origins(list string) []string {
-	if list == "" {
-		return nil
-	}
-	return strings.Split(list, ",")
 }
 
 // recent is the log for commands: what was read lately need not be fetched again.

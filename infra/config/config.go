@@ -16,6 +16,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"lishi/infra/tokens"
+	"lishi/ws/wire"
 )
 
 // Config is one deployment's settings. Each field's tags are its name (flag
@@ -41,7 +42,7 @@ type Config struct {
 	TokenIssuer   string `name:"token-issuer" part:"tokens" default:"" help:"what every token's iss must be; empty: anything"`
 	TokenAudience string `name:"token-audience" part:"tokens" default:"" help:"what every token's aud must be or hold; empty: anything"`
 
-	Origins  string        `name:"origins" default:"" help:"exact origins, joined by commas, that pages of other hosts may connect from"`
+	Origins  string        `name:"origins" default:"" help:"exact origins (https://chat.example.com), joined by commas, whose pages may use the sockets and the HTTP urls of this host"`
 	Rate     int           `name:"rate" default:"50" help:"requests a second one user may make; 0: no limit"`
 	Burst    int           `name:"burst" default:"200" help:"requests one user may make at once"`
 	Deadline time.Duration `name:"deadline" default:"10s" help:"how long a command waits for the log before it answers unknown"`
@@ -266,6 +267,9 @@ func (c *Config) check(byName map[string]*Setting) (problems []error) {
 	}
 	if err := tokens.CheckJWKS(c.TokenJWKS); err != nil {
 		bad("token-jwks", "%v", err)
+	}
+	if _, err := wire.ParseOrigins(c.Origins); err != nil {
+		bad("origins", "%v", err)
 	}
 	const most = 900_000 // a record batch takes 1 000 000 bytes
 	if c.MaxContent < 1 || c.MaxContent > most {

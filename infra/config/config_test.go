@@ -56,6 +56,8 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		"kafka without key":   {env: []string{"LISHI_KAFKA_BROKERS=h:9092"}, want: "token-jwks must be given with Kafka"},
 		"jwks by http":        {env: []string{"LISHI_TOKEN_JWKS=http://issuer.example/keys"}, want: "https url"},
 		"jwks with password":  {env: []string{"LISHI_TOKEN_JWKS=https://a:b@issuer.example/keys"}, want: "password"},
+		"origin with a slash": {env: []string{"LISHI_ORIGINS=https://chat.example.com/"}, want: "write https://chat.example.com"},
+		"any origin":          {env: []string{"LISHI_ORIGINS=*"}, want: "not an origin"},
 		"zone":                {flags: map[string]string{"zone": "Nowhere/Land"}, want: "zone"},
 		"dates":               {flags: map[string]string{"dates": "soon"}, want: "dates"},
 		"log level":           {flags: map[string]string{"log-level": "loud"}, want: "log-level"},

@@ -4,7 +4,6 @@ import (
 	"crypto/sha1"
 	"encoding/base64"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 )
@@ -98,31 +97,6 @@ func hasToken(values []string, token string) bool {
 		}
 	}
 	return false
-}
-
-// originAllowed holds browsers' pages of other sites off (section 10.2).
-func (u *Upgrader) originAllowed(r *http.Request) bool {
-	switch origins := r.Header["Origin"]; {
-	case len(origins) == 0:
-		return true
-	case len(origins) > 1:
-		return false
-	case u.origins[origins[0]]:
-		return true
-	default:
-		o, err := url.Parse(origins[0])
-		return err == nil && o.Host != "" && sameHost(o, r.Host)
-	}
-}
-
-// sameHost reports whether the origin's host and port are the request's.
-// Either may leave the port of the origin's scheme out.
-func sameHost(origin *url.URL, host string) bool {
-	port := map[string]string{"http": ":80", "https": ":443"}[origin.Scheme]
-	if port == "" {
-		return false
-	}
-	return strings.EqualFold(strings.TrimSuffix(origin.Host, port), strings.TrimSuffix(host, port))
 }
 
 // appendAccept writes the server's handshake for a key (section 4.2.2).

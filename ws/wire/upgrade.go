@@ -10,10 +10,9 @@ import (
 
 // Options are an Upgrader's. A zero field means its default.
 type Options struct {
-	// Origins are the foreign origins that may connect, as browsers write
-	// them: https://chat.example.com. The server's own is always welcome, and
-	// so is a client that names none.
-	Origins []string
+	// Origins are the foreign origins that may connect. The server's own is
+	// always welcome, and so is a client that names none.
+	Origins Origins
 	// MessageLimit is the most bytes of a message, over all its fragments
 	// (64 KiB). A larger one is closed with CloseTooBig before it is read.
 	MessageLimit int
@@ -51,9 +50,8 @@ func (o Options) withDefaults() Options {
 
 // An Upgrader makes connections of HTTP requests and knows all that are open.
 type Upgrader struct {
-	o       Options
-	origins map[string]bool
-	epoch   time.Time // what write deadlines are counted from
+	o     Options
+	epoch time.Time // what write deadlines are counted from
 
 	mu    sync.Mutex
 	first *Conn
@@ -63,11 +61,7 @@ type Upgrader struct {
 
 // NewUpgrader makes an Upgrader.
 func NewUpgrader(o Options) *Upgrader {
-	u := &Upgrader{o: o.withDefaults(), origins: make(map[string]bool), epoch: time.Now()}
-	for _, origin := range o.Origins {
-		u.origins[origin] = true
-	}
-	return u
+	return &Upgrader{o: o.withDefaults(), epoch: time.Now()}
 }
 
 // Upgrade answers the opening handshake (RFC 6455 section 4.2). The caller

@@ -118,6 +118,7 @@ func (s *server) waysToFail() {
 	}{
 		{"login", "POST", "/chat/login", asJSON, tok, `{}`, 400, 400, "bad_request"},
 		{"GET", "GET", "/chat/sendMessage", "", tok, "", 405, 400, "bad_request"},
+		{"a kind that is not read", "POST", "/chat/sendMessage", "text/plain", tok, `{}`, 415, 400, "bad_request"},
 		{"PUT", "PUT", "/friend/myFriendList/", asJSON, tok, `{}`, 405, 400, "bad_request"},
 		{"unknown url", "POST", "/chat/nothing", asJSON, tok, `{"uniqueNo":"7"}`, 404, 404, "unknown_url"},
 		{"the root", "POST", "/", asJSON, tok, `{}`, 404, 404, "unknown_url"},
@@ -143,7 +144,7 @@ func (s *server) waysToFail() {
 		if a.Status != c.status || a.Code != c.code || a.reason() != c.reason || a.str("detail") == "" || a.Msg == "" || a.Obj["uniqueNo"] == nil {
 			t.Errorf("%s: %d %s", c.name, a.Status, a.Raw)
 		}
-		if c.status == 405 && resp.Header.Get("Allow") != "POST" {
+		if c.status == 405 && resp.Header.Get("Allow") != "OPTIONS, POST" {
 			t.Errorf("%s: Allow: %s", c.name, resp.Header.Get("Allow"))
 		}
 	}
@@ -248,5 +249,39 @@ func (s *server) expiry() {
 	}
 	if err := renewed.conn.Ping(context.Background()); err != nil {
 		t.Errorf("the renewed connection: %v", err)
+	}
+}
+
+// Pages of an origin that the setting lists may use the urls, those of others not.
+func TestOriginsOverHTTP(t *testing.T) {
+	const listed = "https://chat.example.com"
+	s := serve(t, t.TempDir(), "--origins", listed)
+	ask := func(method, origin string) http.Header {
+		t.Helper()
+		req, err := http.NewRequest(method, "http://"+s.addr+"/chat/ping", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Origin", origin)
+		req.Header.Set("Access-Control-Request-Method", "POST")
+		resp, err := httpClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp.Header
+	}
+	for _, method := range []string{"OPTIONS", "POST"} {
+		if h := ask(method, listed); h.Get("Access-Control-Allow-Origin") != listed || h.Get("Access-Control-Allow-Credentials") != "" {
+			t.Errorf("%s from %s: %v", method, listed, h)
+		}
+		for _, origin := range []string{"https://evil.example", listed + ".evil.example", "null", "http://" + s.addr} {
+			if h := ask(method, origin); h.Get("Access-Control-Allow-Origin") != "" || h.Get("Vary") != "Origin" {
+				t.Errorf("%s from %s: %v", method, origin, h)
+			}
+		}
+	}
+	if _, errs, code := run(t, nil, "config", "--origins", listed+"/"); code != 2 || !strings.Contains(errs, "write "+listed) {
+		t.Errorf("an origin with a slash: exit %d, %s", code, errs)
 	}
 }
