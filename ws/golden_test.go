@@ -107,7 +107,7 @@ func (s *transcript) run(script string) []byte {
 		case strings.HasPrefix(line, "POST "):
 			fmt.Fprintln(&s.out, line)
 			s.post(line)
-			s.collect("")
+			s.collect("", false)
 		case sends:
 			fmt.Fprintln(&s.out, line)
 			c := s.clients[name]
@@ -117,7 +117,7 @@ func (s *transcript) run(script string) []byte {
 				s.names = append(s.names, name)
 			}
 			c.send(s.fill(text))
-			s.collect(name)
+			s.collect(name, strings.Contains(text, `"/chat/login"`) && strings.Contains(text, `"cursor"`))
 		default:
 			s.t.Fatalf("not understood: %s", line)
 		}
@@ -126,7 +126,7 @@ func (s *transcript) run(script string) []byte {
 }
 
 // collect waits for the sender's answer, then writes down all that came.
-func (s *transcript) collect(sender string) {
+func (s *transcript) collect(sender string, resumes bool) {
 	first := ""
 	if sender != "" {
 		first = s.clients[sender].raw()
@@ -136,6 +136,11 @@ func (s *transcript) collect(sender string) {
 		c := s.clients[name]
 		if name == sender {
 			s.came(name+" <", first)
+			// A resume's backlog comes beside the answers to later requests.
+			for f := ""; resumes && strings.Contains(first, `"code":"200"`) && !strings.Contains(f, `"msgType":"15"`); {
+				f = c.raw()
+				s.came(name+" <", f)
+			}
 		}
 		c.send(`{"url":"/chat/ping","params":{"uniqueNo":"collect"}}`)
 		for {
