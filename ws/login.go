@@ -215,7 +215,8 @@ func (c *session) expire() {
 func (c *session) sendLogin(uniqueNo string, cursor events.Cursor) {
 	c.flushBefore(cursor)
 	c.push8(text("code", "200"), text("msg", msgLoggedIn), optional("uniqueNo", uniqueNo),
-		text("userId", c.bound.id), text("cursor", cursor.String()))
+		text("userId", c.bound.id), text("cursor", cursor.String()),
+		number("time", c.server.o.Now().UnixMilli()), number("recallWindowMs", c.server.o.RecallWindow.Milliseconds()))
 }
 
 // sendLoginFailure is push 8 of a refusal.

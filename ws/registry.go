@@ -88,6 +88,7 @@ var urls = NewRegistry(
 	query[friends.Folders]("/friend/getFriendGroupList", "查询好友分组列表"),
 	query[friends.Find]("/friend/queryFriend", "查询用户"),
 	query[friends.Applications]("/friend/getApplyFriendList", "查询好友申请列表"),
+	query[friends.Blocks]("/friend/getBlockedList", "查询黑名单"),
 	query[recents.List]("/friend/getRecentMessageList", "查询最近聊天列表"),
 	query[history.LoadPair]("/friend/loadMoreMessage", "查询聊天记录"),
 	query[groups.List]("/group/getGroupList", "查询群组列表"),

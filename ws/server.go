@@ -72,6 +72,8 @@ type Options struct {
 	// AtOnce is how many queries of one user run at a time, over all connections
 	// and HTTP (4): nobody takes the read models away from others. More wait.
 	AtOnce int
+	// RecallWindow is how long a sender can recall, as push 8 tells (0: never).
+	RecallWindow time.Duration
 	// LogGap is how many records a resume reads from the log before it turns to
 	// the feed (10 000).
 	LogGap int64

@@ -168,12 +168,11 @@ func decodeBatch(rs []events.Recorded, p events.Partition, next int64, b batchIn
 			return nil
 		}
 		if foreign != "" {
-			rs = append(rs, events.Recorded{Position: at, Leaf: events.LeafHash(r), Event: events.Event{Body: events.Foreign{Reason: foreign}}})
+			rs = append(rs, events.Recorded{Position: at, Event: events.Event{Body: events.Foreign{Reason: foreign}}})
 			return nil
 		}
 		rec, err := events.Decode(at, r)
 		if err == nil {
-			rec.Leaf = events.LeafHash(r)
 			rs = append(rs, rec)
 		}
 		return err

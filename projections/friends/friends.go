@@ -18,7 +18,7 @@ type Projection struct{}
 func (Projection) Name() string { return Name }
 
 // Version implements projections.Projection.
-func (Projection) Version() int { return 2 }
+func (Projection) Version() int { return 3 }
 
 // Tables implements projections.Projection.
 func (Projection) Tables() []projections.Table {
@@ -55,6 +55,18 @@ func (Projection) Tables() []projections.Table {
 				{Name: "recorded", Type: "Int64"},
 			},
 			Key:         []string{"user", "friend"},
+			Granularity: 512,
+		},
+		{
+			// Whom each has blocked, friend or not.
+			Name: "blocks",
+			Fields: []projections.Field{
+				{Name: "user", Type: "String"},
+				{Name: "other", Type: "String"},
+				{Name: "blocked", Type: "Bool"},
+				{Name: "recorded", Type: "Int64"},
+			},
+			Key:         []string{"user", "other"},
 			Granularity: 512,
 		},
 		{
@@ -140,6 +152,10 @@ func (Projection) Apply(e events.Recorded, book *ledger.Book, rows *projections.
 		if book.Relations(e.Stream).FriendsAt(e.Stream, e.Position.Offset) { // else it says nothing
 			view(rows, e, e.Actor, e.Stream.Other(e.Actor), b.Remark, b.FriendGroupID)
 		}
+	case events.FriendBlocked:
+		block(rows, e, true)
+	case events.FriendUnblocked:
+		block(rows, e, false)
 	case events.FolderCreated:
 		folder(rows, e, e.ID, b.Name, false)
 	case events.FolderDeleted:
@@ -155,6 +171,10 @@ func friend(rows *projections.Rows, e events.Recorded, are bool) {
 
 func view(rows *projections.Rows, e events.Recorded, user, other, remark, folder string) {
 	rows.Row("friend_views").Text(user).Text(other).Text(remark).Text(folder).Int(e.At.UnixMilli())
+}
+
+func block(rows *projections.Rows, e events.Recorded, blocked bool) {
+	rows.Row("blocks").Text(e.Actor).Text(e.Stream.Other(e.Actor)).Flag(blocked).Int(e.At.UnixMilli())
 }
 
 func folder(rows *projections.Rows, e events.Recorded, id events.ID, name string, deleted bool) {

@@ -29,11 +29,24 @@ func TestMutes(t *testing.T) {
 	if got, want := muted(), fmt.Sprint("m", true, until); got != want {
 		t.Errorf("muted: %s, want %s", got, want)
 	}
+	own := func(caller string) string { // as the group's own rows tell it
+		var ms []int64
+		for _, f := range w.Ask(caller, groups.List{}).List.([]groups.Group) {
+			ms = append(ms, f.MutedUntil)
+		}
+		return fmt.Sprint(ms, w.Ask(caller, groups.Get{GroupID: "g"}).List.([]groups.Group)[0].MutedUntil)
+	}
+	if got, want := own("m")+own("o"), fmt.Sprint([]int64{until}, until)+"[0] 0"; got != want {
+		t.Errorf("m and o are told %s, want %s", got, want)
+	}
 	w.Do("o", g, events.GroupRoleChanged{UserID: "m", Role: events.Admin})
 	w.Do("o", g, events.GroupRoleChanged{UserID: "m", Role: events.Member})
 	w.Do("m", g, events.GroupMemberQuit{})
 	if got := muted(); got != "o"+fmt.Sprint(false, 0) {
 		t.Errorf("m has left, but: %s", got)
+	}
+	if got := own("m"); got != "[] 0" {
+		t.Errorf("m, who has left, is told %s", got)
 	}
 	w.Do("m", g, events.GroupJoined{})
 	if got, want := muted(), fmt.Sprint("m", true, until); got != want {

@@ -6,6 +6,7 @@ import (
 
 	"lishi/commands"
 	"lishi/events"
+	"lishi/events/ledger"
 	"lishi/projections"
 	"lishi/projections/dates"
 	"lishi/projections/friends"
@@ -34,6 +35,14 @@ type Group struct {
 	JoinMode    string     `json:"joinMode"`
 	Role        string     `json:"role"`
 	MemberCount int        `json:"memberCount"`
+	MutedUntil  int64      `json:"mutedUntil,omitempty"` // the caller, in Unix milliseconds
+}
+
+// muted tells until when the caller is silenced there.
+func (g *Group) muted(r projections.Reader, m ledger.Membership) {
+	if m.MutedUntil > r.Clock().UnixMilli() {
+		g.MutedUntil = m.MutedUntil
+	}
 }
 
 // Needs implements projections.Query.
@@ -96,6 +105,10 @@ func (q List) Run(ctx context.Context, r projections.Reader, caller string) (pro
 	for _, id := range ids {
 		if g, ok := found[id]; ok && (q.GroupID == "" || q.GroupID == id) {
 			g.Role = roles[id]
+			s := events.GroupStream(id)
+			if m, ok := r.Book.Relations(s).Member(s, caller, events.Now); ok {
+				g.muted(r, m)
+			}
 			list = append(list, g)
 		}
 	}
@@ -115,6 +128,7 @@ func (q Get) Run(ctx context.Context, r projections.Reader, caller string) (proj
 	}
 	if m, ok := r.Book.Relations(s).Member(s, caller, events.Now); ok {
 		g.Role = m.Role.String()
+		g.muted(r, m)
 	} else {
 		g.Notice = ""
 	}

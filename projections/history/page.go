@@ -56,6 +56,10 @@ type Message struct {
 	Edited        bool       `json:"edited,omitempty"`
 	Recalled      bool       `json:"recalled,omitempty"` // then TalkContent is empty
 
+	// Who edited it last or recalled it, and when, in Unix milliseconds.
+	OperatorUserID string `json:"operatorUserId,omitempty"`
+	ChangeTime     int64  `json:"changeTime,omitempty"`
+
 	Written int64 `json:"-"` // offset of the event that wrote TalkContent
 }
 

@@ -16,6 +16,8 @@ type Version struct {
 	Offset   int64  // of the newest edit
 	Edited   bool
 	Recalled bool
+	By       string // who edited it last or recalled it; empty while the rows are behind the ledger
+	Time     int64  // when, in Unix milliseconds; 0 likewise
 }
 
 // Until is the offset up to which edits reach the caller. Who belongs to a
@@ -36,16 +38,24 @@ func Until(r projections.Reader, caller string, s events.Stream) int64 {
 // have left; the ledger tells of it at once.
 func Versions(ctx context.Context, r projections.Reader, caller string, places []Place) (map[Place]Version, error) {
 	found := map[Place]Version{}
-	var left []Place
+	var left, gone []Place
 	for _, p := range places {
 		if r.Book.Of(p.Stream).Recalled(p.Offset) {
-			found[p] = Version{Recalled: true}
+			found[p], gone = Version{Recalled: true}, append(gone, p)
 		} else {
 			left = append(left, p)
 		}
 	}
+	if err := edits(ctx, r, caller, left, found); err != nil {
+		return nil, err
+	}
+	return found, recalls(ctx, r, gone, found)
+}
+
+// edits adds the newest version of each message that was edited.
+func edits(ctx context.Context, r projections.Reader, caller string, left []Place, found map[Place]Version) error {
 	if len(left) == 0 {
-		return found, nil
+		return nil
 	}
 	in, args := In(left)
 	where, limited := "(conversation, original) IN "+in, map[events.Stream]bool{}
@@ -57,24 +67,46 @@ func Versions(ctx context.Context, r projections.Reader, caller string, places [
 			args = append(args, projections.Arg{Name: name, Value: p.Stream.Key()})
 		}
 	}
-	sql := fmt.Sprintf(`SELECT conversation, original, argMax(content, offset), max(offset) FROM %s WHERE %s AND change = 'edited'
+	sql := fmt.Sprintf(`SELECT conversation, original, argMax(content, offset), max(offset), argMax(by, offset), argMax(said, offset) FROM %s WHERE %s AND change = 'edited'
 		GROUP BY conversation, original SETTINGS max_threads = 1`, r.Table("versions"), where)
-	err := r.Select(ctx, sql, args, func(row projections.RowScanner) error {
-		var key, content string
+	return r.Select(ctx, sql, args, func(row projections.RowScanner) error {
+		var key string
 		var original, edit uint64
-		if err := row.Scan(&key, &original, &content, &edit); err != nil {
+		v := Version{Edited: true}
+		if err := row.Scan(&key, &original, &v.Content, &edit, &v.By, &v.Time); err != nil {
 			return err
 		}
 		s, err := events.ParseKey(key)
-		found[Place{s, int64(original)}] = Version{Content: content, Offset: int64(edit), Edited: true}
+		v.Offset = int64(edit)
+		found[Place{s, int64(original)}] = v
 		return err
 	})
-	return found, err
+}
+
+// recalls adds by whom and when each was recalled.
+func recalls(ctx context.Context, r projections.Reader, gone []Place, found map[Place]Version) error {
+	if len(gone) == 0 {
+		return nil
+	}
+	in, args := In(gone)
+	sql := fmt.Sprintf(`SELECT conversation, original, any(by), any(said) FROM %s WHERE (conversation, original) IN %s AND change = 'recalled'
+		GROUP BY conversation, original SETTINGS max_threads = 1`, r.Table("versions"), in)
+	return r.Select(ctx, sql, args, func(row projections.RowScanner) error {
+		var key string
+		var original uint64
+		v := Version{Recalled: true}
+		if err := row.Scan(&key, &original, &v.By, &v.Time); err != nil {
+			return err
+		}
+		s, err := events.ParseKey(key)
+		found[Place{s, int64(original)}] = v
+		return err
+	})
 }
 
 // amend shows a message as a version of it is.
 func (m *Message) amend(v Version) {
-	m.Edited, m.Recalled = v.Edited, v.Recalled
+	m.Edited, m.Recalled, m.OperatorUserID, m.ChangeTime = v.Edited, v.Recalled, v.By, v.Time
 	switch {
 	case v.Recalled:
 		m.TalkContent = ""

@@ -31,16 +31,19 @@ func TestEditedAndRecalled(t *testing.T) {
 	w.Befriend("a", "b")
 	one, two, three := w.Say("a", "b", "one"), w.Say("b", "a", "two"), w.Say("a", "b", "three")
 	edit(w, one, "uno")
-	edit(w, one, "eins")
+	eins := edit(w, one, "eins")
 	edit(w, two, "due")
-	recall(w, "b", two)
-	recall(w, "a", three)
+	second := recall(w, "b", two)
+	third := recall(w, "a", three)
+	mark := func(change string, e events.Recorded) string {
+		return fmt.Sprintf(`,"%s":true,"operatorUserId":"%s","changeTime":%d`, change, e.Actor, e.Time.UnixMilli())
+	}
 	row := func(m events.Recorded, to, text, mark string, own bool) string {
 		return fmt.Sprintf(`{"chatMessageId":"%s","sendUserId":"%s","sendNickName":"N%[2]s","receiveUserId":"%s","talkDate":"%s","time":%d,"talkContent":"%s","avatar":"","talkSide":%t,"position":"%s"%s}`,
 			m.ID, m.Actor, to, m.Time.Add(8*3600e9).Format("2006-01-02 15:04:05"), m.Time.UnixMilli(), text, own, m.Position, mark)
 	}
-	want := "[" + row(one, "b", "eins", `,"edited":true`, true) + "," + row(two, "a", "", `,"recalled":true`, false) + "," +
-		row(three, "b", "", `,"recalled":true`, true) + "]"
+	want := "[" + row(one, "b", "eins", mark("edited", eins), true) + "," + row(two, "a", "", mark("recalled", second), false) + "," +
+		row(three, "b", "", mark("recalled", third), true) + "]"
 	if got, _ := json.Marshal(w.Ask("a", history.LoadPair{UserID: "b"}).List); string(got) != want {
 		t.Errorf("the page is\n%s, want\n%s", got, want)
 	}

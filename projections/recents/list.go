@@ -41,6 +41,9 @@ type Recent struct {
 	ReadPosition string     `json:"readPosition"`
 	Position     string     `json:"position"` // of the last message
 
+	Mentions         uint64 `json:"mentions,omitempty"`         // unread ones that name the caller in atUserIds
+	PeerReadPosition string `json:"peerReadPosition,omitempty"` // of two people: how far the other one has read
+
 	head head
 }
 
@@ -199,6 +202,9 @@ func describe(ctx context.Context, r projections.Reader, caller string, heads []
 			peer := h.stream.Other(caller)
 			u, _ := r.Book.User(peer)
 			c.RecentID, c.Name, c.Avatar, c.Type = peer, u.NickName, u.Avatar, "2"
+			if mark, ok := r.Book.Mark(peer, h.stream.Key()); ok {
+				c.PeerReadPosition = mark.String()
+			}
 			if remark := friends.Remark(r, caller, peer); remark != "" {
 				c.Name = remark
 			}
@@ -280,7 +286,8 @@ func contents(ctx context.Context, r projections.Reader, caller string, list []R
 
 func (h head) place() history.Place { return history.Place{Stream: h.stream, Offset: h.at.Offset} }
 
-// unread counts what others said after the read mark and did not recall.
+// unread counts what others said after the read mark and did not recall, and
+// where they named the caller.
 // Imported messages count as read. A row that was written twice counts once.
 func unread(ctx context.Context, r projections.Reader, caller string, list []Recent) error {
 	var behind []int
@@ -306,17 +313,17 @@ func unread(ctx context.Context, r projections.Reader, caller string, list []Rec
 			recalled = append(recalled, fmt.Sprintf("(conversation = {c%d:String} AND %s)", n, history.Where("original", ranges[i])))
 			args = append(args, projections.Arg{Name: fmt.Sprintf("c%d", n), Value: key})
 		}
-		sql := fmt.Sprintf(`SELECT conversation, count() FROM (SELECT conversation, offset FROM %s
+		sql := fmt.Sprintf(`SELECT conversation, count(), countIf(named) FROM (SELECT conversation, offset, any(has(at_users, {caller:String})) AS named FROM %s
 			WHERE (%s) AND sender != {caller:String} AND NOT imported GROUP BY conversation, offset)
 			WHERE (conversation, offset) NOT IN (SELECT conversation, original FROM %s WHERE (%s) AND change = 'recalled') GROUP BY conversation
 			SETTINGS optimize_aggregation_in_order = 1`, r.Table("messages"), strings.Join(ors, " OR "), r.Table("versions"), strings.Join(recalled, " OR "))
 		err := r.Select(ctx, sql, args, func(row projections.RowScanner) error {
 			var key string
-			var n uint64
-			if err := row.Scan(&key, &n); err != nil {
+			var n, mentions uint64
+			if err := row.Scan(&key, &n, &mentions); err != nil {
 				return err
 			}
-			list[places[key]].Total = n
+			list[places[key]].Total, list[places[key]].Mentions = n, mentions
 			return nil
 		})
 		if err != nil {

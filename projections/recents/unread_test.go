@@ -53,6 +53,53 @@ func TestTheLastMessageAsItWasChanged(t *testing.T) {
 	}
 }
 
+func TestHowFarTheOtherOneHasRead(t *testing.T) {
+	w := world(t)
+	w.Register("a", "b")
+	w.Befriend("a", "b")
+	one, two := w.Say("a", "b", "one"), w.Say("a", "b", "two")
+	if r := list(w, "a")[0]; r.PeerReadPosition != "" {
+		t.Errorf("nothing is read yet: %+v", r)
+	}
+	read(w, "b", one)
+	if r := list(w, "a")[0]; r.PeerReadPosition != one.Position.String() || r.ReadPosition != "" {
+		t.Errorf("b has read the first: %+v", r)
+	}
+	read(w, "b", two)
+	read(w, "a", one)
+	if r := list(w, "a")[0]; r.PeerReadPosition != two.Position.String() || r.ReadPosition != one.Position.String() {
+		t.Errorf("b has read both: %+v", r)
+	}
+	if r := list(w, "b")[0]; r.PeerReadPosition != one.Position.String() {
+		t.Errorf("what b is told of a: %+v", r)
+	}
+}
+
+func TestUnreadMentions(t *testing.T) {
+	w := world(t)
+	w.Register("o", "m", "n")
+	g := w.Create("g", "o", "m", "n")
+	at := func(text string, users ...string) events.Recorded {
+		return w.Do("o", g, events.MessageSent{Content: events.Content{Plain: text}, AtUserIDs: users})
+	}
+	mentions := func(want uint64, when string) {
+		t.Helper()
+		if r := list(w, "m")[0]; r.Mentions != want {
+			t.Errorf("%s: %d mentions, want %d", when, r.Mentions, want)
+		}
+	}
+	at("to n", "n")
+	mentions(0, "another one was named")
+	first := at("to both", "n", "m")
+	second := at("to m", "m")
+	w.Tell("o", g, "to nobody")
+	mentions(2, "named twice")
+	read(w, "m", first)
+	mentions(1, "the first one read")
+	recall(w, "o", second)
+	mentions(0, "the second one recalled")
+}
+
 func TestAGroupThatWasLeftStaysAsItWas(t *testing.T) {
 	w := world(t)
 	w.Register("o", "m")
