@@ -21,6 +21,8 @@ export interface Listener {
    * state has to be asked for, since there was no cursor that could be served.
    */
   live(resumed: boolean): void
+  /** A login was accepted: what the server said with it. */
+  login?(data: LoginData): void
 }
 
 const silentFor = 20_000 // then a ping is sent
@@ -155,6 +157,7 @@ export class Client {
   private loggedIn(data: LoginData): void {
     if (data.uniqueNo !== undefined && data.uniqueNo !== this.loginId) return
     if (data.code !== '200') return this.loginRefused(data.reason ?? 'unauthorized')
+    this.listener.login?.(data)
     this.cursor.merge(data.cursor)
     if (this.withCursor) this.enter({ name: 'resuming' })
     else this.becomeLive(false)

@@ -32,6 +32,7 @@ export interface ResultObject {
   applyFriendId?: string
   applyGroupId?: string
   groupId?: string
+  friendGroupId?: string
   applyState?: string
   list?: unknown[]
   next?: string
@@ -56,6 +57,9 @@ export interface MessageData extends Positioned {
   messageId: string
   sendNickName?: string
   groupId?: string
+  contentType?: string
+  replyTo?: string // a position in the same conversation
+  atUserIds?: string[]
 }
 
 export interface ApplyData extends Positioned {
@@ -78,6 +82,8 @@ export interface LoginData {
   uniqueNo?: string
   userId?: string
   cursor?: string
+  time?: number // the server's, Unix milliseconds
+  recallWindowMs?: number // how long one's own messages can be recalled
 }
 
 export interface VerifyData extends Positioned {
@@ -127,6 +133,11 @@ export interface ProfileData extends Positioned {
   userId: string
   nickName?: string
   avatar?: string
+  change?: 'folders' | 'friend' // where it is not the profile
+  friendGroupId?: string
+  friendGroupName?: string
+  friendId?: string
+  remark?: string
 }
 
 export interface BacklogData {
@@ -157,6 +168,8 @@ export interface FriendRow {
 export interface FriendFolderRow {
   friendGroupId: string
   friendGroupName: string
+  friendGroupOrder?: number
+  allowDeletion?: boolean
   friendLists: FriendRow[]
 }
 
@@ -205,6 +218,8 @@ export interface RecentRow {
   total: number
   readPosition?: string
   position?: string
+  mentions?: number // unread ones that name the caller
+  peerReadPosition?: string
 }
 
 export interface HistoryRow {
@@ -220,6 +235,12 @@ export interface HistoryRow {
   position: string
   edited?: boolean
   recalled?: boolean
+  operatorUserId?: string // who edited it last or recalled it
+  changeTime?: number // when, Unix milliseconds
+  contentType?: string
+  replyTo?: string
+  atUserIds?: string[]
+  avatar?: string
 }
 
 export interface GroupRow {
@@ -232,6 +253,7 @@ export interface GroupRow {
   joinMode: string
   role: string
   memberCount: number
+  mutedUntil?: number // the caller, Unix milliseconds
 }
 
 export interface MemberRow {
