@@ -189,7 +189,7 @@ func (u *user) fold(r *events.Recorded) {
 func (st *state) ask(a Application) {
 	a.State = events.Pending
 	if old := st.asked[a.ID]; old != nil { // the same request again, after more than W
-		st.settle(a.ID, a.State)
+		st.settle(a.ID, a.State) // which keeps it, if a snapshot is being made
 		*old = a
 	} else {
 		old = &a
@@ -217,6 +217,9 @@ func (st *state) settle(id events.ID, to string) {
 	a := st.asked[id]
 	if a == nil {
 		return
+	}
+	if st.copying != nil {
+		st.copying.keepAsking(a)
 	}
 	a.State = to
 	is := func(other events.ID) bool { return other == id }

@@ -12,6 +12,7 @@ import (
 // safe for any.
 type Ledger struct {
 	partition events.Partition
+	snapshots sync.Mutex // one at a time; taken before mu
 
 	mu       sync.RWMutex // held for writing by Admit alone
 	folded   int64
@@ -79,6 +80,9 @@ func (l *Ledger) Admit(r events.Recorded) (Verdict, error) {
 // attempts that lost.
 func (l *Ledger) remember(r *events.Recorded, v Verdict) {
 	offset := r.Position.Offset
+	if l.state.copying != nil {
+		l.state.copying.keepEntry(&l.window, offset-l.window.width)
+	}
 	if _, opened := r.Body.(events.LogOpened); opened || v == Late || v == NotLishi {
 		l.window.skip(offset)
 		return

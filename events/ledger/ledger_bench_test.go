@@ -2,8 +2,10 @@ package ledger
 
 import (
 	"fmt"
+	"io"
 	"runtime"
 	"testing"
+	"time"
 
 	"lishi/events"
 )
@@ -116,4 +118,41 @@ func TestMembersAllocatesNothingPerMember(t *testing.T) {
 		t.Errorf("%v allocations for 2001 members", a)
 	}
 	runtime.KeepAlive(n)
+}
+
+// How long a record waits at worst while a snapshot is made, and without one.
+func BenchmarkPauseOfASnapshot(b *testing.B) {
+	for _, during := range []bool{true, false} {
+		b.Run(map[bool]string{true: "during", false: "without"}[during], func(b *testing.B) {
+			l, messages := town(b, 100_000)
+			n := uint64(0)
+			for l.Folded() < 2*W {
+				admitNext(b, l, &messages[n%uint64(len(messages))], n)
+				n++
+			}
+			var worst time.Duration
+			for b.Loop() {
+				made := make(chan error, 1)
+				if during {
+					go func() { _, err := l.Snapshot(io.Discard); made <- err }()
+				} else {
+					time.AfterFunc(50*time.Millisecond, func() { made <- nil })
+				}
+				for over := false; !over; n++ {
+					began := time.Now()
+					admitNext(b, l, &messages[n%uint64(len(messages))], n)
+					worst = max(worst, time.Since(began))
+					select {
+					case err := <-made:
+						if err != nil {
+							b.Fatal(err)
+						}
+						over = true
+					default:
+					}
+				}
+			}
+			b.ReportMetric(float64(worst.Microseconds())/1000, "worst-ms")
+		})
+	}
 }

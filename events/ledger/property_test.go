@@ -255,7 +255,7 @@ func TestEveryReaderComesToTheSame(t *testing.T) {
 			admit(fresh, r)
 		}
 		var snapshot bytes.Buffer
-		if err := fresh.Snapshot(&snapshot); err != nil {
+		if _, err := fresh.Snapshot(&snapshot); err != nil {
 			t.Fatal(err)
 		}
 		restored, err := restore(&snapshot, smallW)

@@ -30,7 +30,7 @@ func TestReadersBesideTheWriter(t *testing.T) {
 				s.l.At()
 				s.l.Relations().User("an")
 				s.l.Relations().Mark("an", "g|club")
-				if err := s.l.Snapshot(&bytes.Buffer{}); err != nil {
+				if _, err := s.l.Snapshot(&bytes.Buffer{}); err != nil {
 					t.Error(err)
 				}
 			}

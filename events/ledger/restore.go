@@ -47,8 +47,8 @@ func parseSnapshot(b []byte, width int64) (*Ledger, error) {
 	if string(p.raw(len(snapshotMagic))) != snapshotMagic {
 		return nil, errors.New("it is none")
 	}
-	if v := p.uint(); v != rulesVersion {
-		return nil, fmt.Errorf("it was made by rules %d, these are %d", v, rulesVersion)
+	if v := p.uint(); v != RulesVersion {
+		return nil, fmt.Errorf("it was made by rules %d, these are %d", v, RulesVersion)
 	}
 	if w := p.int(); w != width {
 		return nil, fmt.Errorf("its window is %d wide, not %d", w, width)

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -12,35 +13,79 @@ import (
 	"lishi/events"
 )
 
-// rulesVersion stands in every snapshot. Whoever changes what a verdict or a
+// RulesVersion stands in every snapshot. Whoever changes what a verdict or a
 // fold depends on raises it: a snapshot made by other rules is thrown away.
-const rulesVersion = 2
+const RulesVersion = 2
 
 const snapshotMagic = "lishi ledger\n"
+
+// phaseBytes is how much of a snapshot is made at a time while Admit waits.
+const phaseBytes = 128 << 10
 
 // Snapshot writes all that the ledger knows, so that a reader need not begin at
 // offset 0: rules version, width, partition, offset, id and hash of the last
 // record, void and recalled offsets, streams, applications, the window, and
-// SHA-256 of all that. The same records give the same bytes. Admit waits while
-// the bytes are made, not while they are written.
-func (l *Ledger) Snapshot(to io.Writer) error {
-	b, err := l.snapshot()
-	if err == nil {
-		_, err = to.Write(b)
+// SHA-256 of all that. The same records give the same bytes: what was true when
+// the call began, and Folded of what it returns.
+//
+// Admit goes on meanwhile; it waits for one part at a time, of a fraction of a
+// millisecond. Calls for the same ledger wait for one another.
+func (l *Ledger) Snapshot(to io.Writer) (folded int64, err error) {
+	return l.snapshotTo(to, phaseBytes)
+}
+
+func (l *Ledger) snapshotTo(to io.Writer, phase int) (folded int64, err error) {
+	l.snapshots.Lock()
+	defer l.snapshots.Unlock()
+	w := &writer{b: make([]byte, 0, 2*phase)}
+	c, err := l.beginCopy(w)
+	if err != nil {
+		return 0, fmt.Errorf("ledger: snapshot: %w", err)
 	}
-	return err
+	defer l.endCopy()
+	sum := sha256.New()
+	for more := true; more; {
+		more = l.copySome(w, c, phase)
+		sum.Write(w.b)
+		if _, err := to.Write(w.b); err != nil {
+			return 0, err
+		}
+		w.b = w.b[:0]
+	}
+	_, err = to.Write(sum.Sum(nil))
+	return c.folded, err
 }
 
 func (l *Ledger) snapshot() ([]byte, error) {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
+	var b bytes.Buffer
+	_, err := l.Snapshot(&b)
+	return b.Bytes(), err
+}
+
+// copying is a snapshot being made. What Admit is about to change and is not
+// written yet, it keeps here as it was when the snapshot began.
+type copying struct {
+	folded  int64
+	streams []*stream
+	asking  []*Application
+	offset  int64 // of the window, the next to write
+
+	keptStreams map[*stream][]byte
+	keptAsking  map[*Application]Application
+	keptWindow  map[int64]entry
+}
+
+// beginCopy writes what comes before the streams and has Admit keep what it
+// changes from here on.
+func (l *Ledger) beginCopy(w *writer) (*copying, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	tip, err := l.tipNow()
 	if err != nil {
-		return nil, fmt.Errorf("ledger: snapshot: %w", err)
+		return nil, err
 	}
-	w := &writer{b: make([]byte, 0, 4096+24*min(l.folded+1, l.window.width)+160*int64(len(l.state.order)))}
 	w.raw([]byte(snapshotMagic))
-	w.uint(rulesVersion)
+	w.uint(RulesVersion)
 	w.int(l.window.width)
 	w.text(l.partition.String())
 	w.int(l.folded)
@@ -53,16 +98,88 @@ func (l *Ledger) snapshot() ([]byte, error) {
 	w.offsets(l.voids)
 	w.offsets(l.recalled)
 	w.uint(uint64(len(l.state.order)))
-	for _, s := range l.state.order {
-		w.stream(s)
+	c := &copying{
+		folded: l.folded, streams: l.state.order, asking: l.state.asking, offset: max(0, l.folded-l.window.width+1),
+		keptStreams: map[*stream][]byte{}, keptAsking: map[*Application]Application{}, keptWindow: map[int64]entry{},
 	}
-	w.uint(uint64(len(l.state.asking)))
-	for _, a := range l.state.asking {
+	if len(c.streams) == 0 {
+		w.uint(uint64(len(c.asking)))
+	}
+	l.state.copying = c
+	return c, nil
+}
+
+func (l *Ledger) endCopy() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.state.copying = nil
+}
+
+// copySome writes one part more; false if that was the last.
+func (l *Ledger) copySome(w *writer, c *copying, phase int) bool {
+	l.mu.RLock() // Admit is kept out, readers are not
+	defer l.mu.RUnlock()
+	for len(c.streams) > 0 {
+		if len(w.b) >= phase {
+			return true
+		}
+		s := c.streams[0]
+		if kept, ok := c.keptStreams[s]; ok {
+			w.raw(kept)
+		} else {
+			w.stream(s)
+		}
+		if c.streams = c.streams[1:]; len(c.streams) == 0 {
+			w.uint(uint64(len(c.asking)))
+		}
+	}
+	for ; len(c.asking) > 0; c.asking = c.asking[1:] {
+		if len(w.b) >= phase {
+			return true
+		}
+		a := c.asking[0]
+		if kept, ok := c.keptAsking[a]; ok {
+			a = &kept
+		}
 		w.application(a)
 	}
-	w.window(&l.window, l.folded)
-	sum := sha256.Sum256(w.b)
-	return append(w.b, sum[:]...), nil
+	for ; c.offset <= c.folded; c.offset++ {
+		if len(w.b) >= phase {
+			return true
+		}
+		e, ok := c.keptWindow[c.offset]
+		if !ok {
+			e = *l.window.at(l.window.slot(c.offset))
+		}
+		w.entry(c.offset, &e)
+	}
+	return false
+}
+
+// keepStream is called before a stream changes.
+func (c *copying) keepStream(s *stream) {
+	if len(c.streams) == 0 || s.place < c.streams[0].place || s.place > c.streams[len(c.streams)-1].place {
+		return // it is written, or was not there
+	}
+	if _, kept := c.keptStreams[s]; !kept {
+		w := &writer{}
+		w.stream(s)
+		c.keptStreams[s] = w.b
+	}
+}
+
+// keepAsking is called before an application changes.
+func (c *copying) keepAsking(a *Application) {
+	if _, kept := c.keptAsking[a]; !kept {
+		c.keptAsking[a] = *a
+	}
+}
+
+// keepEntry is called before the window's entry of an offset is written over.
+func (c *copying) keepEntry(w *window, offset int64) {
+	if offset >= c.offset && offset <= c.folded {
+		c.keptWindow[offset] = *w.at(w.slot(offset))
+	}
 }
 
 // tip names the last record.
@@ -226,18 +343,15 @@ func (w *writer) application(a *Application) {
 	}
 }
 
-// window writes the entries of the last width offsets, oldest first: 0 for no
+// entry writes one entry of the last width offsets, oldest first: 0 for no
 // entry, else 1 + the distance to the deciding occurrence, its verdict, the id.
-func (w *writer) window(win *window, folded int64) {
-	for offset := max(0, folded-win.width+1); offset <= folded; offset++ {
-		e := win.at(win.slot(offset))
-		if e.what == none {
-			w.uint(0)
-			continue
-		}
-		first, v := e.first()
-		w.uint(uint64(offset-first) + 1)
-		w.byte(byte(v))
-		w.id(e.id)
+func (w *writer) entry(offset int64, e *entry) {
+	if e.what == none {
+		w.uint(0)
+		return
 	}
+	first, v := e.first()
+	w.uint(uint64(offset-first) + 1)
+	w.byte(byte(v))
+	w.id(e.id)
 }

@@ -43,7 +43,7 @@ func full(t testing.TB) *script {
 func TestSnapshotRoundTrip(t *testing.T) {
 	s := full(t)
 	var b bytes.Buffer
-	if err := s.l.Snapshot(&b); err != nil {
+	if _, err := s.l.Snapshot(&b); err != nil {
 		t.Fatal(err)
 	}
 	l, err := Restore(bytes.NewReader(b.Bytes()))
@@ -79,6 +79,45 @@ func TestSnapshotRoundTrip(t *testing.T) {
 		if l.Continues(r) == nil {
 			t.Errorf("%s continues", name)
 		}
+	}
+}
+
+// A snapshot is of the moment it began, however much is admitted while it is
+// made: everything that a record can change, at every point.
+func TestSnapshotWhileAdmitting(t *testing.T) {
+	whole := full(t)
+	eve := events.PairStream("an", "eve")
+	asked := whole.do(eve, "eve", events.FriendApplied{Note: "again"})
+	whole.do(eve, "an", events.FriendRefused{Application: asked})
+	for begin := range whole.records {
+		before, now := newLedger(c0, 8), newLedger(c0, 8)
+		for _, r := range whole.records[:begin] {
+			admit(t, before, r)
+			admit(t, now, r)
+		}
+		want, err := before.snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got bytes.Buffer
+		rest := whole.records[begin:]
+		folded, err := now.snapshotTo(writerFunc(func(b []byte) (int, error) {
+			if len(rest) > 0 {
+				admit(t, now, rest[0])
+				rest = rest[1:]
+			}
+			return got.Write(b)
+		}), 1)
+		if err != nil || folded != int64(begin-1) || !bytes.Equal(got.Bytes(), want) {
+			t.Fatalf("a snapshot begun after %d records is another one (%v)", begin, err)
+		}
+	}
+}
+
+func admit(t testing.TB, l *Ledger, r events.Recorded) {
+	t.Helper()
+	if _, err := l.Admit(r); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -146,7 +185,7 @@ func TestRestoreRefusesWhatIsInDoubt(t *testing.T) {
 
 func TestSnapshotTellsOfAFullDisk(t *testing.T) {
 	disk := errors.New("disk full")
-	if err := full(t).l.Snapshot(writerFunc(func([]byte) (int, error) { return 0, disk })); !errors.Is(err, disk) {
+	if _, err := full(t).l.Snapshot(writerFunc(func([]byte) (int, error) { return 0, disk })); !errors.Is(err, disk) {
 		t.Fatal(err)
 	}
 }

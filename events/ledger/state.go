@@ -14,13 +14,15 @@ type state struct {
 	asked   map[events.ID]*Application
 	asking  []*Application             // by first record
 	joined  map[string][]events.Stream // the groups that a user was ever a member of
+	copying *copying                   // a snapshot being made, or nil
 }
 
 // stream is one conversation or user that has relation events or read marks.
 type stream struct {
-	key  events.Stream
-	ids  []events.ID // of the valid relation events; revision n is ids[n-1]
-	void []events.ID // of those that lost; a writer may still have decided on one
+	key   events.Stream
+	place int         // in state.order
+	ids   []events.ID // of the valid relation events; revision n is ids[n-1]
+	void  []events.ID // of those that lost; a writer may still have decided on one
 	*pair
 	*group
 	*user
@@ -30,10 +32,14 @@ func newState() state {
 	return state{streams: map[events.Stream]*stream{}, asked: map[events.ID]*Application{}, joined: map[string][]events.Stream{}}
 }
 
+// stream is for changing it.
 func (st *state) stream(key events.Stream) *stream {
 	s := st.streams[key]
+	if s != nil && st.copying != nil {
+		st.copying.keepStream(s)
+	}
 	if s == nil {
-		s = &stream{key: key}
+		s = &stream{key: key, place: len(st.order)}
 		switch key.Kind {
 		case events.Pair:
 			s.pair = &pair{}
