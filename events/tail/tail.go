@@ -33,6 +33,9 @@ type Options struct {
 	// MaxBatch is the most records that are folded, or handed to a follower,
 	// without letting others in between (default 1024).
 	MaxBatch int
+	// Restored are ledgers that have folded a part of this log already. Their
+	// partitions are read from there on.
+	Restored []*ledger.Ledger
 }
 
 // Tail is safe for concurrent use.
@@ -45,7 +48,8 @@ type Tail struct {
 	ready     chan struct{}
 }
 
-// New makes a tail over the log, with an empty ledger for each partition.
+// New makes a tail over the log, with an empty ledger for each partition of which
+// none was restored. Observers do not see what a restored ledger has folded.
 func New(log events.Log, o Options, observers ...Observer) *Tail {
 	if o.Ring <= 0 {
 		o.Ring = 32768
@@ -60,6 +64,10 @@ func New(log events.Log, o Options, observers ...Observer) *Tail {
 		log: log, book: ledger.NewBook(log.Layout()), options: o, observers: observers,
 		parts: map[events.Partition]*part{}, ready: make(chan struct{}),
 	}
+	for _, l := range o.Restored {
+		_ = t.book.Replace(l) // one of a partition that the log does not have has no place
+	}
+	t.options.Restored = nil
 	for _, p := range log.Layout().Partitions() {
 		t.parts[p] = newPart(p, t.book.Ledger(p))
 	}
@@ -79,8 +87,9 @@ func (t *Tail) Log() events.Log { return t.log }
 // Ready is closed once everything that was in the log when Run began is folded.
 func (t *Tail) Ready() <-chan struct{} { return t.ready }
 
-// Run folds the log from its first record and follows it until ctx ends or a
-// partition turns out to be damaged; then it says where.
+// Run folds the log, from its first record or from where the ledgers were
+// restored, and follows it until ctx ends or a partition turns out to be damaged;
+// then it says where.
 func (t *Tail) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -62,7 +62,8 @@ The server must not be running on the same data directory.`,
 			defer s.Close()
 			sources = append(sources, s)
 		}
-		log, open, err := openLog(ctx, cfg, telemetry.NewMetrics(), telemetry.Logger(p.err, "warn", cfg.LogFormat))
+		logger := telemetry.Logger(p.err, "warn", cfg.LogFormat)
+		log, open, err := openLog(ctx, cfg, telemetry.NewMetrics(), logger)
 		if err != nil {
 			return err
 		}
@@ -87,6 +88,7 @@ The server must not be running on the same data directory.`,
 			}
 			return err
 		}
+		openSnapshots(cfg, log, logger).Last(t.Book()) // or the next start would read all that again
 		return p.importSummary(sum)
 	}
 	return c

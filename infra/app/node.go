@@ -15,6 +15,7 @@ import (
 	"lishi/infra/clickhouse"
 	"lishi/infra/config"
 	"lishi/infra/kafka"
+	"lishi/infra/snapshots"
 	"lishi/infra/telemetry"
 	"lishi/infra/tokens"
 	"lishi/projections"
@@ -39,12 +40,13 @@ type node struct {
 	metrics *telemetry.Metrics
 	keys    *tokens.Keys
 
-	log     *kafka.Log
-	tail    *tail.Tail
-	handler *commands.Handler
-	db      *clickhouse.DB
-	engine  *projections.Engine
-	server  *ws.Server
+	log       *kafka.Log
+	snapshots *snapshots.Store
+	tail      *tail.Tail
+	handler   *commands.Handler
+	db        *clickhouse.DB
+	engine    *projections.Engine
+	server    *ws.Server
 
 	presence *presence.Board
 
@@ -83,7 +85,8 @@ func openNode(ctx context.Context, cfg config.Config, logger *slog.Logger) (_ *n
 	}
 	n.open.add(reads.Close)
 
-	n.tail = tail.New(n.log, tail.Options{})
+	n.snapshots = openSnapshots(cfg, n.log, logger)
+	n.tail = tail.New(n.log, tail.Options{Restored: n.snapshots.Restore(ctx)})
 	n.engine = projections.New(n.db, n.tail, models(), projections.Options{Log: logger})
 	n.handler = commands.NewHandler(recent{n.log, n.tail}, n.tail, commands.Options{
 		Policy:   commands.Policy{Strangers: cfg.Strangers, Expiry: cfg.ApplyExpiry, RecallWindow: cfg.RecallWindow},
@@ -145,7 +148,7 @@ func models() []projections.Projection {
 func (n *node) start() <-chan error {
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel = cancel
-	done := make(chan struct{}, 4)
+	done := make(chan struct{}, 5)
 	run := func(what string, f func(context.Context) error) {
 		if err := f(ctx); err != nil && ctx.Err() == nil {
 			select {
@@ -159,7 +162,13 @@ func (n *node) start() <-chan error {
 	go run("read models", n.engine.Run)
 	go run("presence", n.presence.Run)
 	go run("token keys", func(ctx context.Context) error { n.keys.Run(ctx); return nil })
-	go func() { <-done; <-done; <-done; <-done; close(n.ended) }()
+	go run("snapshots", func(ctx context.Context) error { n.snapshots.Keep(ctx, n.tail.Book()); return nil })
+	go func() {
+		for range cap(done) {
+			<-done
+		}
+		close(n.ended)
+	}()
 	return n.failed
 }
 
@@ -177,6 +186,7 @@ func (n *node) stop(ctx context.Context) error {
 	n.cancel()
 	select {
 	case <-n.ended:
+		n.snapshots.Last(n.tail.Book())
 	case <-ctx.Done():
 		late("read models", ctx.Err())
 	}

@@ -13,6 +13,7 @@ import (
 	"lishi/infra/broker"
 	"lishi/infra/config"
 	"lishi/infra/kafka"
+	"lishi/infra/snapshots"
 	"lishi/infra/telemetry"
 )
 
@@ -73,6 +74,11 @@ func openLog(ctx context.Context, cfg config.Config, m *telemetry.Metrics, logge
 	}
 	open.add(l.Close)
 	return l, open, nil
+}
+
+// openSnapshots names where this process keeps what its ledgers know.
+func openSnapshots(cfg config.Config, log *kafka.Log, logger *slog.Logger) *snapshots.Store {
+	return snapshots.Open(filepath.Join(cfg.Data, "snapshots"), log, snapshots.Options{Logger: logger})
 }
 
 // newTopics is how topics are made that are not there yet. On Kafka three

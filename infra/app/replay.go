@@ -59,7 +59,7 @@ that the live build was not what the log says; the new one has taken its place.`
 			return errors.Join(err, open.close())
 		}
 		open.add(db.Close)
-		t := tail.New(log, tail.Options{})
+		t := tail.New(log, tail.Options{Restored: openSnapshots(cfg, log, logger).Restore(ctx)})
 		engine := projections.New(db, t, models(), projections.Options{Log: logger})
 		ended := make(chan error, 2)
 		go func() { ended <- t.Run(ctx) }()
