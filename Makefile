@@ -26,9 +26,10 @@ run: engine build ## everything on this machine, with a page to chat on (RUN_FLA
 test: engine ## all tests: Go, the page's, the whole program in a real browser
 	@scripts/test
 
-test-kafka: tools ## the log on a real Apache Kafka of one and three brokers (needs Java and Maven)
+test-kafka: engine ## the log on a real Apache Kafka of one and three brokers (needs Java and Maven)
 	@scripts/check-tools java mvn
 	@$(GO) test -tags kafka -timeout 9m ./infra/kafka/...
+	@$(GO) test -tags kafka -timeout 9m -run Kafka ./infra/app/system
 
 race: engine ## the Go tests under the race detector (needs a C compiler)
 	@CGO_ENABLED=1 $(GO) test -race -short ./...

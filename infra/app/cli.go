@@ -103,8 +103,8 @@ ClickHouse server. "lishi config" lists every setting with its value and origin.
 		return usageError{fmt.Errorf("%w (see %s --help)", err, c.CommandPath())}
 	})
 	root.PersistentFlags().BoolVar(&p.asJSON, "json", false, "results as JSON on stdout")
-	root.AddCommand(p.serve(), p.token(), p.imports(), p.replay(), p.engine(), p.config(), p.version(), p.bench())
-	for _, c := range append(root.Commands(), root) {
+	root.AddCommand(p.serve(), p.token(), p.imports(), p.replay(), p.logs(), p.engine(), p.config(), p.version(), p.bench())
+	for _, c := range all(root) {
 		if check := c.Args; check != nil {
 			c.Args = func(c *cobra.Command, args []string) error {
 				if err := check(c, args); err != nil {
@@ -115,6 +115,15 @@ ClickHouse server. "lishi config" lists every setting with its value and origin.
 		}
 	}
 	return root
+}
+
+// all is a command with those below it.
+func all(c *cobra.Command) []*cobra.Command {
+	cs := []*cobra.Command{c}
+	for _, sub := range c.Commands() {
+		cs = append(cs, all(sub)...)
+	}
+	return cs
 }
 
 // settings gives a command --config and a flag for each setting of the parts it

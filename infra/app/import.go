@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
 
 	"lishi/events/tail"
 	"lishi/infra/config"
@@ -79,8 +77,10 @@ The server must not be running on the same data directory.`,
 			ended <- nil
 			return errors.Join(err, ctx.Err())
 		}
-		progress, finish := p.importProgress()
-		sum, err := imports.New(log, t, known, imports.Options{Zone: zone, SkipBad: skipBad, Progress: progress}).Run(ctx, sources...)
+		progress, finish := p.progress("lines")
+		sum, err := imports.New(log, t, known, imports.Options{Zone: zone, SkipBad: skipBad, Progress: func(s imports.Summary) {
+			progress("import", int64(s.Lines), int64(s.Total))
+		}}).Run(ctx, sources...)
 		finish()
 		if err != nil {
 			if imports.IsBad(err) {
@@ -92,33 +92,6 @@ The server must not be running on the same data directory.`,
 		return p.importSummary(sum)
 	}
 	return c
-}
-
-// importProgress is a bar on a terminal, and a line now and then elsewhere.
-func (p *program) importProgress() (func(imports.Summary), func()) {
-	if !p.terminal() {
-		var last time.Duration
-		return func(s imports.Summary) {
-			if s.Elapsed-last > 5*time.Second {
-				last = s.Elapsed
-				fmt.Fprintf(p.err, "import: %d of %d lines, %.0f/s\n", s.Lines, s.Total, float64(s.Lines)/s.Elapsed.Seconds())
-			}
-		}, func() {}
-	}
-	bars := mpb.New(mpb.WithOutput(p.err), mpb.WithWidth(40))
-	var bar *mpb.Bar
-	return func(s imports.Summary) {
-			if bar == nil {
-				bar = bars.AddBar(int64(s.Total), mpb.PrependDecorators(decor.Name("import "), decor.CountersNoUnit("%d / %d lines")),
-					mpb.AppendDecorators(decor.AverageSpeed(0, "%.0f/s "), decor.AverageETA(decor.ET_STYLE_GO)))
-			}
-			bar.SetCurrent(int64(s.Lines))
-		}, func() {
-			if bar != nil {
-				bar.Abort(false)
-				bars.Wait()
-			}
-		}
 }
 
 func (p *program) importSummary(s imports.Summary) error {

@@ -33,13 +33,22 @@ func (c closers) close() error {
 // openLog opens the log that the settings name: Kafka by address, or the embedded
 // broker on the data directory, which it locks.
 func openLog(ctx context.Context, cfg config.Config, m *telemetry.Metrics, logger *slog.Logger) (_ *kafka.Log, _ closers, err error) {
-	var open closers
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, open.close())
-		}
-	}()
-	o := kafka.Options{
+	o, open, err := logOptions(ctx, cfg, m, logger)
+	if err != nil {
+		return nil, nil, err
+	}
+	l, err := kafka.Open(ctx, o)
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("log: %w", err), open.close())
+	}
+	open.add(l.Close)
+	return l, open, nil
+}
+
+// logOptions says where the log is that the settings name, and opens the
+// embedded broker if it is that.
+func logOptions(ctx context.Context, cfg config.Config, m *telemetry.Metrics, logger *slog.Logger) (o kafka.Options, open closers, err error) {
+	o = kafka.Options{
 		TopicPrefix: cfg.TopicPrefix,
 		Logger:      logger,
 		Observer: kafka.Observer{
@@ -61,19 +70,14 @@ func openLog(ctx context.Context, cfg config.Config, m *telemetry.Metrics, logge
 	if cfg.KafkaBrokers == "" {
 		b, err := broker.Open(ctx, broker.Options{Dir: filepath.Join(cfg.Data, "log"), Logger: logger})
 		if err != nil {
-			return nil, nil, fmt.Errorf("embedded log: %w", err)
+			return o, nil, fmt.Errorf("embedded log: %w", err)
 		}
 		open.add(b.Close)
 		o.Embedded = b
 	} else {
 		o.Brokers = strings.Split(cfg.KafkaBrokers, ",")
 	}
-	l, err := kafka.Open(ctx, o)
-	if err != nil {
-		return nil, nil, fmt.Errorf("log: %w", err)
-	}
-	open.add(l.Close)
-	return l, open, nil
+	return o, open, nil
 }
 
 // openSnapshots names where this process keeps what its ledgers know.

@@ -70,20 +70,25 @@ func appendBatch(b []byte, ms int64, payloads func(yield func([]byte) bool)) []b
 		b = append(b, tail...)
 		n++
 	}
-	h := b[start:]
+	sealBatch(b[start:], n, ms, ms)
+	return b
+}
+
+// sealBatch writes the header of a batch of n records whose timestamps begin at
+// first and are at most last.
+func sealBatch(h []byte, n int, first, last int64) {
 	be := binary.BigEndian
 	be.PutUint32(h[8:], uint32(len(h)-batchPrefix))
 	be.PutUint32(h[12:], 0xffffffff) // leader epoch: the broker's matter
 	h[16] = 2
 	be.PutUint32(h[23:], uint32(n-1))
-	be.PutUint64(h[27:], uint64(ms))
-	be.PutUint64(h[35:], uint64(ms))
+	be.PutUint64(h[27:], uint64(first))
+	be.PutUint64(h[35:], uint64(last))
 	be.PutUint64(h[43:], ^uint64(0)) // no producer id, epoch, sequence
 	be.PutUint16(h[51:], ^uint16(0))
 	be.PutUint32(h[53:], ^uint32(0))
 	be.PutUint32(h[57:], uint32(n))
 	be.PutUint32(h[17:], crc32.Checksum(h[21:], castagnoli))
-	return b
 }
 
 // batchInfo is the header of a batch that was read.
@@ -92,6 +97,7 @@ type batchInfo struct {
 	lastDelta  int32
 	records    int32
 	attributes uint16
+	timestamp  int64 // that the records' own are counted from
 }
 
 func (b batchInfo) end() int64 { return b.base + int64(b.lastDelta) + 1 }
@@ -117,6 +123,7 @@ func nextBatch(raw []byte) (b batchInfo, records, rest []byte, ok bool, err erro
 		lastDelta:  int32(be.Uint32(raw[23:])),
 		records:    int32(be.Uint32(raw[57:])),
 		attributes: be.Uint16(raw[21:]),
+		timestamp:  int64(be.Uint64(raw[27:])),
 	}
 	if crc32.Checksum(raw[21:size], castagnoli) != be.Uint32(raw[17:]) {
 		return b, nil, nil, false, fmt.Errorf("%w: the checksum does not match", errBatch)
@@ -148,32 +155,41 @@ func countRecords(raw []byte) int {
 // eachRecord hands on a batch's records. They share memory with raw, except for
 // the known header names. Headers are valid until each returns.
 func eachRecord(raw []byte, n int32, each func(delta int64, r events.Record) error) error {
-	d := decoder{b: raw}
 	var headers []events.Header
+	return eachEncoded(raw, n, func(e encoded) (err error) {
+		var r events.Record
+		if r, headers, err = parsePayload(e.payload, headers[:0]); err != nil {
+			return err
+		}
+		return each(e.delta, r)
+	})
+}
+
+// encoded is a record as it stands in a batch.
+type encoded struct {
+	attributes byte
+	timestamp  int64 // counted from the batch's
+	delta      int64 // of the offset
+	payload    []byte
+}
+
+// eachEncoded hands on a batch's records without looking into them.
+func eachEncoded(raw []byte, n int32, each func(encoded) error) error {
+	d := decoder{b: raw}
 	for range n {
 		size := d.varint()
-		end := len(d.b) - int(size)
-		if d.bad || size < 0 || end < 0 {
+		if d.bad || size < 1 || size > int64(len(d.b)) {
 			return errBatch
 		}
-		d.skip(1)  // attributes
-		d.varint() // timestamp delta
-		delta := d.varint()
-		r := events.Record{Key: d.bytes(), Value: d.bytes()}
-		count := d.varint()
-		if d.bad || count < 0 || count > int64(len(d.b)) {
+		r := decoder{b: d.b[:size:size]}
+		d.b = d.b[size:]
+		e := encoded{attributes: r.b[0]}
+		r.skip(1)
+		e.timestamp, e.delta = r.varint(), r.varint()
+		if e.payload = r.b; r.bad {
 			return errBatch
 		}
-		headers = headers[:0]
-		for range count {
-			key := d.bytes()
-			headers = append(headers, events.Header{Key: headerName(key), Value: d.bytes()})
-		}
-		if d.bad || len(d.b) != end {
-			return errBatch
-		}
-		r.Headers = headers
-		if err := each(delta, r); err != nil {
+		if err := each(e); err != nil {
 			return err
 		}
 	}
@@ -181,6 +197,25 @@ func eachRecord(raw []byte, n int32, each func(delta int64, r events.Record) err
 		return errBatch
 	}
 	return nil
+}
+
+// parsePayload reads what appendPayload wrote. The headers are appended to room.
+func parsePayload(payload []byte, room []events.Header) (r events.Record, headers []events.Header, err error) {
+	d := decoder{b: payload}
+	r.Key, r.Value = d.bytes(), d.bytes()
+	count := d.varint()
+	if d.bad || count < 0 || count > int64(len(d.b)) {
+		return r, room, errBatch
+	}
+	for range count {
+		key := d.bytes()
+		room = append(room, events.Header{Key: headerName(key), Value: d.bytes()})
+	}
+	if d.bad || len(d.b) != 0 {
+		return r, room, errBatch
+	}
+	r.Headers = room
+	return r, room, nil
 }
 
 // headerNames saves an allocation for each header of each record.

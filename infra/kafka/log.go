@@ -129,21 +129,26 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	if len(o.Brokers) == 0 && o.Embedded == nil {
 		return nil, errors.New("no Kafka brokers are named")
 	}
-	c := newConnection(o)
-	l := &Log{conn: c, embedded: o.Embedded, observe: o.Observer, log: o.Logger, prefix: o.TopicPrefix}
-	l.barrier.list = l.listEnds
+	l := attach(o)
 	limit, err := l.openTopics(ctx, o)
 	if err != nil {
-		c.close()
+		l.conn.close()
 		return nil, err
 	}
 	o.BatchBytes = min(o.BatchBytes, limit)
-	l.appender = newAppender(c, o)
+	l.appender = newAppender(l.conn, o)
 	if l.id, err = l.openLog(ctx); err != nil {
 		l.Close()
 		return nil, err
 	}
 	return l, nil
+}
+
+// attach makes a log of which nothing is known yet.
+func attach(o Options) *Log {
+	l := &Log{conn: newConnection(o), embedded: o.Embedded, observe: o.Observer, log: o.Logger, prefix: o.TopicPrefix}
+	l.barrier.list = l.listEnds
+	return l
 }
 
 // ID is the log's own id, from log.opened.

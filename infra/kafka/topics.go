@@ -28,13 +28,10 @@ const logFormat = 1
 // openTopics finds or makes the topics, sets the layout, and answers with the
 // longest batch they take.
 func (l *Log) openTopics(ctx context.Context, o Options) (limit int, err error) {
-	names := make([]string, 0, len(events.Topics))
-	for _, t := range events.Topics {
-		names = append(names, l.topic(t))
-	}
-	found, err := l.countPartitions(ctx, names)
+	names := l.topics()
+	found, err := l.findTopics(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("%w: Kafka at %s: %w", events.ErrUnavailable, strings.Join(l.conn.brokers, ","), err)
+		return 0, err
 	}
 	if len(found) < len(names) {
 		if err := l.createTopics(ctx, o, found); err != nil {
@@ -49,6 +46,28 @@ func (l *Log) openTopics(ctx context.Context, o Options) (limit int, err error) 
 		Users:         int32(found[l.topic(events.Users)]),
 	}
 	return l.checkConfigs(ctx, names)
+}
+
+func (l *Log) topics() []string {
+	names := make([]string, 0, len(events.Topics))
+	for _, t := range events.Topics {
+		names = append(names, l.topic(t))
+	}
+	return names
+}
+
+// findTopics counts the partitions of the topics that are there, and refuses
+// those of a copy that was not finished.
+func (l *Log) findTopics(ctx context.Context) (map[string]int, error) {
+	found, err := l.countPartitions(ctx, append(l.topics(), l.copying()))
+	if err != nil {
+		return nil, fmt.Errorf("%w: Kafka at %s: %w", events.ErrUnavailable, strings.Join(l.conn.brokers, ","), err)
+	}
+	if _, copying := found[l.copying()]; copying {
+		return nil, &TopicError{l.copying(), "it says that a log was to be copied here, and that copy was not finished",
+			"run the same `lishi log copy` again, which goes on with it; or delete the topics " + strings.Join(append(l.topics(), l.copying()), ", ")}
+	}
+	return found, nil
 }
 
 // countPartitions answers with the topics that are there and have leaders for
