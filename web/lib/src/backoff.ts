@@ -1,9 +1,9 @@
 /**
- * Milliseconds to wait before attempt n (0 is the first repeat): doubled each
- * time up to a limit, and half of it by chance, so that many clients who lost
- * the same server do not all come back in the same moment.
+ * Milliseconds to wait before attempt n (0 is the first repeat): anything up to
+ * a bound that doubles each time, to a limit. All of it is chance ("full
+ * jitter"), so that many clients who lost the same server do not come back in
+ * the same moment. `chance` is a number in [0, 1).
  */
-export function backoff(attempt: number, chance: number, base = 400, limit = 15_000): number {
-  const full = Math.min(limit, base * 2 ** Math.min(attempt, 30))
-  return full / 2 + (chance * full) / 2
+export function backoff(attempt: number, chance: number, base = 500, limit = 30_000): number {
+  return chance * Math.min(limit, base * 2 ** Math.min(attempt, 30))
 }

@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { Client, type Phase } from './client.ts'
-import type { Push } from './frames.ts'
-import { RequestError } from './outbox.ts'
+import { Client, type Problem } from './client.ts'
+import type { Phase } from './connection.ts'
+import { RequestError } from './errors.ts'
+import type { Push } from './pushes.ts'
 import { World } from './testing/world.ts'
 
 let world: World
@@ -15,11 +16,10 @@ beforeEach(() => {
   phases = []
   pushes = []
   lives = []
-  client = new Client('token', world, {
-    phase: (phase) => phases.push(phase.name),
-    push: (push) => pushes.push(push),
-    live: (resumed) => lives.push(resumed),
-  })
+  client = new Client({ token: 'token', environment: world })
+  client.on('phase', (phase) => phases.push(phase.name))
+  client.on('push', (push) => pushes.push(push))
+  client.on('live', (resumed) => lives.push(resumed))
   client.start()
 })
 
@@ -29,6 +29,7 @@ function goLive(cursor = 'c0-10,u0-2'): void {
 }
 
 const message = (position: string) => ({ sendUserId: 'bob', receiveUserId: 'ann', messageContent: '你好', receiveDate: '', messageId: `m-${position}`, position })
+const hello = { receiveUserId: 'bob', messageContent: '在' }
 const settled = () => new Promise((resolve) => setTimeout(resolve))
 
 describe('login', () => {
@@ -38,7 +39,7 @@ describe('login', () => {
     world.wire.welcome('c0-10,u0-2')
     expect(phases).toEqual(['connecting', 'live'])
     expect(lives).toEqual([false])
-    expect(client.seen).toBe('c0-10,u0-2')
+    expect(client.cursor).toBe('c0-10,u0-2')
   })
 
   test('a refused token ends it, and requests that wait', async () => {
@@ -90,7 +91,7 @@ describe('resume', () => {
       { msgType: '12', data: { change: 'edited', messagePosition: 'c0-3', messageContent: '改过' } },
       { msgType: '12', data: { change: 'recalled', messagePosition: 'c0-3' } },
     ])
-    expect(client.seen).toBe('c0-12')
+    expect(client.cursor).toBe('c0-12')
   })
 
   test('is live only after push 15, whose cursor counts', () => {
@@ -106,76 +107,136 @@ describe('resume', () => {
     expect(phases.at(-1)).toBe('live')
     expect(lives).toEqual([false, true])
     expect(pushes.map((push) => 'position' in push.data && push.data.position)).toEqual(['c0-11'])
-    expect(client.seen).toBe('c0-14,u0-6')
+    expect(client.cursor).toBe('c0-14,u0-6')
   })
 
   test('a success sent again as an old position does not move the cursor back', () => {
     goLive('c0-10')
-    void client.command('/chat/sendMessage', {}, { uniqueNo: 'old', repeated: true })
+    void client.command('/chat/sendMessage', hello, { uniqueNo: 'old', repeated: true })
     world.wire.succeed('old', { position: 'c0-4' })
-    expect(client.seen).toBe('c0-10')
+    expect(client.cursor).toBe('c0-10')
   })
 
-  test('a cursor that can not be served is dropped: the same connection starts live, the state is asked anew', () => {
+  test('a cursor that can not be served is told and dropped: the same connection starts live, the state is asked anew', () => {
     goLive('c0-10')
     world.wire.onClose(1006)
     world.pass(1_000)
     world.wire.onOpen()
+    const problems: Problem[] = []
+    client.on('problem', (problem) => problems.push(problem))
     world.wire.refuseLogin('bad_request')
+    expect(problems.map((problem) => problem.kind)).toEqual(['cursor_refused'])
     expect(world.wires).toHaveLength(2)
     expect(world.wire.requests('/chat/login')).toHaveLength(2)
     expect(world.wire.requests('/chat/login')[1]).not.toHaveProperty('cursor')
     world.wire.welcome('c0-3')
     expect(lives).toEqual([false, false])
-    expect(client.seen).toBe('c0-3')
+    expect(client.cursor).toBe('c0-3')
   })
 
-  test('what was not answered is sent again, in order, with the same uniqueNo and resend', async () => {
+  test('what was not answered is sent again, with the same uniqueNo and resend, in order', async () => {
     goLive()
-    const first = client.command('/chat/sendMessage', { messageContent: '一' })
-    const second = client.command('/chat/sendMessage', { messageContent: '二' })
+    const say = (text: string, to = 'bob') => client.command('/chat/sendMessage', { receiveUserId: to, messageContent: text })
+    const texts = () => world.wire.requests('/chat/sendMessage').map((params) => [params.messageContent, params.resend])
+    const all = [say('一'), say('二'), say('甲', 'eve')]
+    expect(texts()).toEqual([['一', undefined], ['甲', undefined]]) // one conversation's second message waits for the first
     const before = world.wire.requests('/chat/sendMessage')
-    expect(before.map((params) => params.resend)).toEqual([undefined, undefined])
     world.wire.onClose(1006)
-    const third = client.command('/chat/sendMessage', { messageContent: '三' })
+    all.push(say('三'))
     world.pass(1_000)
     world.wire.onOpen()
     world.wire.welcome('c0-10,u0-2')
-    expect(world.wire.requests('/chat/sendMessage')).toEqual([]) // not before the backlog is complete
+    expect(texts()).toEqual([]) // not before the backlog is complete
     world.wire.push('15', { cursor: 'c0-10,u0-2', complete: true })
-    const after = world.wire.requests('/chat/sendMessage')
-    expect(after.map((params) => [params.messageContent, params.resend])).toEqual([
-      ['一', true],
-      ['二', true],
-      ['三', undefined],
-    ])
-    expect(after.slice(0, 2).map((params) => params.uniqueNo)).toEqual(before.map((params) => params.uniqueNo))
-    for (const params of after) world.wire.succeed(params.uniqueNo, { position: 'c0-11' })
-    await Promise.all([first, second, third])
+    expect(texts()).toEqual([['一', true], ['甲', true]])
+    expect(world.wire.requests('/chat/sendMessage').map((params) => params.uniqueNo)).toEqual(before.map((params) => params.uniqueNo))
+    for (let i = 0; i < 4; i++) world.wire.succeed(world.wire.requests('/chat/sendMessage')[i]!.uniqueNo, { position: `c0-${11 + i}` })
+    expect(texts()).toEqual([['一', true], ['甲', true], ['二', undefined], ['三', undefined]])
+    await Promise.all(all)
+    expect(client.pending).toEqual([])
   })
 })
 
 describe('keeping up', () => {
-  test('waits longer each time, with chance in it, and begins anew after a success', () => {
+  const waited = () => (client.phase.name === 'waiting' ? client.phase.retryAt - world.now() : -1)
+
+  test('waits longer each time, and begins anew after a connection that lasted', () => {
     const waits: number[] = []
     for (let i = 0; i < 8; i++) {
       world.wire.onClose(1006)
-      const phase = client.phase
-      waits.push(phase.name === 'waiting' ? phase.retryAt - world.now() : -1)
+      waits.push(waited())
       client.retryNow()
     }
-    expect(waits).toEqual([300, 600, 1200, 2400, 4800, 9600, 11250, 11250])
+    expect(waits).toEqual([250, 500, 1000, 2000, 4000, 8000, 15000, 15000])
     goLive()
     world.wire.onClose(1001)
-    expect(client.phase).toMatchObject({ retryAt: world.now() + 300 })
+    expect(waited()).toBe(15_000) // a server that takes people in and drops them is no success
+    client.retryNow()
+    world.wire.onOpen()
+    world.wire.welcome('c0-10,u0-2')
+    world.wire.push('15', { cursor: 'c0-10,u0-2', complete: true })
+    world.pass(5_000)
+    world.wire.onClose(1001)
+    expect(client.phase).toMatchObject({ retryAt: world.now() + 250, code: 1001 })
   })
 
-  test('an expired token is not tried again', () => {
+  test('without a token function an expired token ends it', () => {
     goLive()
     world.wire.onClose(4001)
-    expect(client.phase).toEqual({ name: 'ended', reason: 'unauthorized' })
+    expect(client.phase).toEqual({ name: 'ended', reason: 'unauthorized', detail: 'the token has expired' })
     world.pass(60_000)
     expect(world.wires).toHaveLength(1)
+  })
+
+  test('after a flood it rests', () => {
+    goLive()
+    world.wire.onClose(4009)
+    expect(waited()).toBe(10_000)
+  })
+
+  test('a message longer than the server takes is given up, the others go on', async () => {
+    goLive()
+    const long = client.command('/chat/sendMessage', { receiveUserId: 'bob', messageContent: 'x'.repeat(100_000) }).catch((error: unknown) => error)
+    const short = client.command('/chat/sendMessage', { receiveUserId: 'eve', messageContent: 'x' })
+    world.wire.onClose(1009)
+    expect(await long).toMatchObject({ reason: 'too_long', outcome: 'refused' })
+    world.pass(1_000)
+    world.wire.onOpen()
+    world.wire.welcome('c0-10,u0-2')
+    world.wire.push('15', { cursor: 'c0-10,u0-2', complete: true })
+    expect(world.wire.requests('/chat/sendMessage')).toHaveLength(1)
+    world.wire.succeed(world.wire.requests('/chat/sendMessage')[0]!.uniqueNo, { position: 'c0-11' })
+    await short
+  })
+
+  test('waking up, it does not wait for its time, and asks a silent connection', () => {
+    world.wire.onClose(1006)
+    world.wake()
+    expect(world.wires).toHaveLength(2)
+    goLive()
+    world.wake()
+    world.wake()
+    expect(world.wire.requests('/chat/ping')).toHaveLength(1)
+    world.pass(15_000) // no answer
+    expect(world.wires).toHaveLength(3)
+    client.stop()
+    world.wake()
+    expect(world.wires).toHaveLength(3)
+  })
+
+  test('a socket that can not be made is told and tried again', () => {
+    const problems: unknown[] = []
+    client.on('problem', (problem) => problems.push(problem))
+    const open = world.open.bind(world)
+    world.open = () => {
+      throw new Error('not allowed')
+    }
+    world.wire.onClose(1006)
+    world.pass(500)
+    expect(problems).toEqual([{ kind: 'socket_failed', error: new Error('not allowed') }])
+    world.open = open
+    world.pass(1_000)
+    expect(world.wires).toHaveLength(2)
   })
 
   test('a slow consumer resumes', () => {
@@ -211,7 +272,7 @@ describe('keeping up', () => {
 describe('answers', () => {
   test('a refusal rejects with its reason and the uniqueNo', async () => {
     goLive()
-    const sent = client.command('/chat/sendMessage', {}, { uniqueNo: 'n1' })
+    const sent = client.command('/chat/sendMessage', hello, { uniqueNo: 'n1' })
     world.wire.fail('n1', 'not_friend')
     const error: unknown = await sent.catch((thrown: unknown) => thrown)
     expect(error).toBeInstanceOf(RequestError)
@@ -220,12 +281,12 @@ describe('answers', () => {
 
   test('unknown is repeated with the same uniqueNo until the outcome is known', async () => {
     goLive()
-    const sent = client.command('/chat/sendMessage', {}, { uniqueNo: 'n1' })
+    const sent = client.command('/chat/sendMessage', hello, { uniqueNo: 'n1' })
     world.wire.fail('n1', 'unknown')
     world.pass(100)
     expect(world.wire.requests('/chat/sendMessage')).toEqual([
-      { token: 'token', uniqueNo: 'n1' },
-      { token: 'token', uniqueNo: 'n1', resend: true },
+      { token: 'token', uniqueNo: 'n1', ...hello },
+      { token: 'token', uniqueNo: 'n1', ...hello, resend: true },
     ])
     world.wire.succeed('n1', { position: 'c0-11' })
     await expect(sent).resolves.toMatchObject({ position: 'c0-11' })
@@ -233,14 +294,14 @@ describe('answers', () => {
 
   test('unavailable is repeated a few times, then told', async () => {
     goLive()
-    const sent = client.command('/chat/sendMessage', {}, { uniqueNo: 'n1' })
+    const sent = client.command('/chat/sendMessage', hello, { uniqueNo: 'n1' })
     const outcome = sent.catch((error: unknown) => error)
-    for (let i = 0; i < 5; i++) {
+    for (let i = 0; i < 6; i++) {
       world.wire.fail('n1', 'unavailable')
       world.pass(10_000)
     }
-    await expect(outcome).resolves.toMatchObject({ reason: 'unavailable' })
-    expect(world.wire.requests('/chat/sendMessage')).toHaveLength(5)
+    await expect(outcome).resolves.toMatchObject({ reason: 'unavailable', outcome: 'refused', again: 'later' })
+    expect(world.wire.requests('/chat/sendMessage')).toHaveLength(6)
   })
 
   test('rate_limited waits as long as it is told', () => {
@@ -257,7 +318,7 @@ describe('answers', () => {
 
   test('an answer that never comes is asked for again on the same connection', async () => {
     goLive()
-    const sent = client.command('/chat/sendMessage', {}, { uniqueNo: 'n1' })
+    const sent = client.command('/chat/sendMessage', hello, { uniqueNo: 'n1' })
     for (let i = 0; i < 5; i++) {
       world.pass(5_000)
       world.wire.push('1', message(`c0-${20 + i}`))
@@ -282,6 +343,6 @@ describe('answers', () => {
     for (const text of ['', '{', 'null', '[]', '7', '{"code":200}', '{"msgType":"99","data":{"position":"c0-50"}}', '{"code":400,"msg":"请求格式错误","obj":{"uniqueNo":""}}']) world.wire.onText(text)
     await settled()
     expect(phases.at(-1)).toBe('live')
-    expect(client.seen).toBe('c0-50,u0-2') // a later version's push moves the cursor all the same
+    expect(client.cursor).toBe('c0-50,u0-2') // a later version's push moves the cursor all the same
   })
 })

@@ -1,235 +1,313 @@
-import { backoff } from './backoff.ts'
-import type { Environment, Socket } from './environment.ts'
-import { closeCode, parseFrame, type LoginData, type Push, type Reason, type ResultObject } from './frames.ts'
-import { Outbox } from './outbox.ts'
-import { Cursor } from './position.ts'
+import { Connection, type Phase } from './connection.ts'
+import { localEnvironment, type Environment, type WebSocketClass } from './environment.ts'
+import { RequestError } from './errors.ts'
+import type { ResultObject } from './frames.ts'
+import { Inbox } from './inbox.ts'
+import { Outbox, type CommandOptions, type Pending, type RequestOptions } from './outbox.ts'
+import { Owner } from './owner.ts'
+import { attempt, isPromise } from './promised.ts'
+import type { LoginData, Push } from './pushes.ts'
+import type { Store } from './store.ts'
+import { claimsOf, Tokens, type TokenSource } from './token.ts'
+import type { CommandArguments, Commands, CommandUrl, Queries, QueryArguments, QueryUrl, Rows } from './urls.ts'
 
-/** Where the connection stands. */
-export type Phase =
-  | { name: 'connecting' } // a socket is being opened, or the login is not answered yet
-  | { name: 'resuming' } // logged in; what was missed is being delivered
-  | { name: 'live' }
-  | { name: 'waiting'; retryAt: number } // lost; the next attempt is at this time of Environment.now
-  | { name: 'ended'; reason: Reason } // refused for good: another token is needed
-
-export interface Listener {
-  phase(phase: Phase): void
-  /** Every push but 8 and 15, each position once, in log order per prefix. */
-  push(push: Push): void
-  /**
-   * The connection became live. Resumed: nothing was missed. Otherwise the
-   * state has to be asked for, since there was no cursor that could be served.
-   */
-  live(resumed: boolean): void
-  /** A login was accepted: what the server said with it. */
-  login?(data: LoginData): void
+export interface Options {
+  /** A token, or a function that gets one. It is called at first, before a token ends and when one is refused. */
+  token: TokenSource
+  /** Where lishi's socket is: `wss://chat.example/ws`. http(s) urls and, on a page, relative ones will do. */
+  url?: string
+  /** Keeps unanswered commands and the cursor. Without one both end with this object. */
+  store?: Store
+  /** Whether the cursor is kept in the store (default true). Say false where the application forgets what it took anyway. */
+  keepCursor?: boolean
+  /** Unanswered commands at most, 1000 unless given; one more is refused with queue_full. */
+  queueLimit?: number
+  /** Pushes that may wait for the application, 5000 unless given; of more the rest is fetched again later. */
+  pushLimit?: number
+  /** The class to connect with where there is no global WebSocket: that of the package `ws`. */
+  WebSocket?: WebSocketClass
+  /** Sockets, clock and chance, for tests. Takes the place of url and WebSocket. */
+  environment?: Environment
 }
 
-const silentFor = 20_000 // then a ping is sent
-const answerPingWithin = 10_000
-const loginWithin = 15_000
-const watchEvery = 5_000
+/** A kept command of an earlier life, or of a tab that is gone, was answered. */
+export type Settled = Pending & ({ result: ResultObject } | { error: RequestError })
+
+/** Something went wrong that no promise tells. The client goes on by itself. */
+export interface Problem {
+  kind:
+    | 'cursor_refused' // the server can't serve the cursor: begun anew, ask for the lists
+    | 'push_failed' // a push listener threw or rejected: the push comes again
+    | 'store_failed' // the store failed
+    | 'token_failed' // the token function failed: it is called again
+    | 'socket_failed' // no socket could be made: tried again
+  error: unknown
+}
+
+export interface Events {
+  /** Where the connection stands. */
+  phase: Phase
+  /**
+   * An event, each position once, in log order per prefix; the next one when the
+   * promise is fulfilled that the listener may give. Where it throws or rejects,
+   * the push comes again after a reconnect: the cursor stays before it.
+   */
+  push: Push
+  /**
+   * The connection became live, after the pushes that it missed were taken. True:
+   * nothing was missed. False: there was no cursor to resume with; ask for the
+   * lists.
+   */
+  live: boolean
+  /** A login was accepted: what the server said with it. */
+  login: LoginData
+  settled: Settled
+  problem: Problem
+}
+
+type Listener<Event> = (event: Event) => unknown
 
 /**
  * One person's connection to lishi, kept up over losses: it logs in with the
- * cursor of everything received so far, gets what was missed, then sends again
- * whatever was not answered.
+ * cursor of everything taken so far, gets what was missed, then sends again
+ * whatever was not answered. Every promise settles once.
  */
 export class Client {
-  private socket: Socket | undefined
-  private cursor = new Cursor()
+  private readonly environment: Environment
+  private readonly tokens: Tokens
+  private readonly connection: Connection
   private readonly outbox: Outbox
-  private current: Phase = { name: 'connecting' }
-  private attempts = 0
-  private loginId = ''
-  private withCursor = false
-  private heardAt = 0
-  private pingedAt = -1
-  private stopTimer: (() => void) | undefined
-  private stopWatch: (() => void) | undefined
+  private readonly inbox: Inbox
+  private readonly listeners: { [Name in keyof Events]: Set<Listener<Events[Name]>> } = { phase: new Set(), push: new Set(), live: new Set(), login: new Set(), settled: new Set(), problem: new Set() }
+  private person: string | undefined
+  private owner: Owner | undefined
+  private started = false
+  private stopped = false
+  private saving = false
+  private unsaved: 'further' | 'anew' | undefined
+  private stopWaking: (() => void) | undefined
 
-  constructor(
-    private readonly token: string,
-    private readonly environment: Environment,
-    private readonly listener: Listener,
-  ) {
-    this.outbox = new Outbox(token, environment)
+  /** Throws a TypeError where the url is none, or there is no WebSocket. */
+  constructor(private readonly options: Options) {
+    this.environment = options.environment ?? localEnvironment(options.url ?? '', options.WebSocket)
+    this.tokens = new Tokens(options.token, this.environment)
+    this.connection = new Connection(this.environment, this.tokens, {
+      phase: (phase) => this.entered(phase),
+      prepare: (token, next) => this.prepare(token, next),
+      failed: (what, error) => this.problem(`${what}_failed`, error),
+      cursor: () => this.inbox.reached,
+      cursorRefused: (detail) => this.begin(detail),
+      loggedIn: (data) => this.tell('login', data),
+      reached: (cursor) => this.inbox.reach(cursor),
+      push: (push) => this.inbox.push(push),
+      result: (result) => {
+        if (result.code === 200) this.inbox.reach(result.obj.position)
+        this.outbox.answer(result)
+      },
+      live: (resumed, transmit) => this.becameLive(resumed, transmit),
+      renewed: (transmit) => this.outbox.connect(transmit),
+      disconnected: () => this.outbox.disconnect(),
+      idle: () => this.outbox.sweep(),
+      shed: () => this.outbox.shed(),
+    })
+    this.outbox = new Outbox(
+      this.environment,
+      {
+        token: () => this.tokens.current,
+        renew: () => this.connection.renewRefused(),
+        settled: (command, outcome) => this.tellSettled(command, outcome),
+      },
+      options.queueLimit ?? 1000,
+      options.store !== undefined,
+    )
+    this.inbox = new Inbox(
+      {
+        take: (push) => this.hand(push),
+        moved: () => this.saveCursor('further'),
+        failed: (error) => {
+          this.problem('push_failed', error)
+          this.connection.again()
+        },
+        caughtUp: () => this.connection.again(),
+      },
+      options.pushLimit ?? 5000,
+    )
   }
 
-  /** The positions reached, as text for `seen` and for a login. */
-  get seen(): string {
-    return this.cursor.toString()
+  /** Listens; the function that it gives ends that. */
+  on<Name extends keyof Events>(name: Name, listener: Listener<Events[Name]>): () => void {
+    this.listeners[name].add(listener)
+    return () => this.listeners[name].delete(listener)
+  }
+
+  /** Connects, and stays connected until stop. Listen before. */
+  start(): void {
+    if (this.started) throw new Error('a client is started once')
+    this.started = true
+    this.stopWaking = this.environment.onWake(() => this.connection.wake())
+    this.connection.connect()
+  }
+
+  /** Closes for good; no listener is called any more. Requests under way are rejected as stopped. */
+  stop(): void {
+    if (this.stopped) return
+    this.stopped = true
+    this.connection.end('stopped', '', false)
+    this.leave('stopped', '')
+  }
+
+  /** Does not wait for the next attempt's time. */
+  retryNow(): void {
+    this.connection.wake()
   }
 
   get phase(): Phase {
-    return this.current
+    return this.connection.phase
   }
 
-  start(): void {
-    this.connect()
+  /** Whose token it is; undefined before there is one. */
+  get userId(): string | undefined {
+    return this.person
   }
 
-  /** Closes for good; requests under way fail as unknown. */
-  stop(): void {
-    this.drop()
-    this.stopTimer?.()
-    this.outbox.end('unknown', '')
+  /** The positions that the application has taken, as text: for a login, or `seen` of a query over HTTP. */
+  get cursor(): string {
+    return this.inbox.cursor
   }
 
-  /** Does not wait for the next attempt's time. Use it when the network is back. */
-  retryNow(): void {
-    if (this.current.name === 'waiting') this.connect()
+  /** Commands that are not answered yet, oldest first, those of an earlier life among them. */
+  get pending(): Pending[] {
+    return this.outbox.pending
   }
 
   /** Does something. Resolves when it is in the log, rejects with a RequestError. */
-  command(url: string, params: Record<string, unknown>, options: { uniqueNo?: string; repeated?: boolean } = {}): Promise<ResultObject> {
-    return this.outbox.add(url, params, { ...options, command: true })
+  async command<Url extends CommandUrl>(url: Url, ...given: CommandArguments<Url, CommandOptions>): Promise<Commands[Url]['result']>
+  async command(url: string, params: object, options?: CommandOptions): Promise<ResultObject>
+  async command(url: string, params = {}, options?: CommandOptions): Promise<unknown> {
+    return await this.outbox.add(url, params, true, options)
   }
 
-  /** Asks for rows. */
-  async query<Row>(url: string, params: Record<string, unknown> = {}): Promise<{ list: Row[]; next: string | undefined }> {
-    const obj = await this.outbox.add(url, params, { command: false })
-    return { list: (obj.list ?? []) as Row[], next: obj.next }
+  /** Asks for rows. Rejects with a RequestError. */
+  async query<Url extends QueryUrl>(url: Url, ...given: QueryArguments<Url, RequestOptions>): Promise<Rows<Queries[Url]['row']>>
+  async query<Row>(url: string, params?: object, options?: RequestOptions): Promise<Rows<Row>>
+  async query(url: string, params = {}, options?: RequestOptions): Promise<Rows<unknown>> {
+    const { list = [], next } = await this.outbox.add(url, params, false, options)
+    return { list, next }
   }
 
+  /** Gives an unanswered command up: its promise is rejected as aborted, and nobody sends it again. False where there is none. */
+  discard(uniqueNo: string): boolean {
+    return this.outbox.withdraw(uniqueNo, 'aborted', 'it was discarded')
+  }
+
+  /** A new id for a request. */
   newId(): string {
     return this.environment.newId()
   }
 
-  private enter(phase: Phase): void {
-    this.current = phase
-    this.listener.phase(phase)
+  private prepare(token: string, next: () => void): void {
+    const { sub = '' } = claimsOf(token)
+    if (this.person === undefined) return this.open(sub, next)
+    if (sub === this.person) return next()
+    this.connection.end('unauthorized', 'the token function gave the token of another user')
   }
 
-  private connect(): void {
-    this.stopTimer?.()
-    this.drop()
-    this.enter({ name: 'connecting' })
-    const socket = this.environment.open()
-    this.socket = socket
-    socket.onOpen = () => this.login()
-    socket.onText = (text) => this.receive(text)
-    socket.onClose = (code) => this.lost(code)
-    this.heardAt = this.environment.now()
-    this.pingedAt = -1
-    this.watch()
-  }
-
-  private login(): void {
-    this.loginId = this.environment.newId()
-    this.withCursor = !this.cursor.empty
-    const params: Record<string, unknown> = { token: this.token, uniqueNo: this.loginId, own: true }
-    if (this.withCursor) params.cursor = this.cursor.toString()
-    this.transmit(JSON.stringify({ url: '/chat/login', params }))
-  }
-
-  private transmit(text: string): void {
-    try {
-      this.socket?.send(text)
-    } catch {
-      // A socket that is closing reports it by onClose, which sends again later.
+  private open(user: string, next: () => void): void {
+    const { store } = this.options
+    this.person = user
+    if (!store) return next()
+    const failed = (error: unknown) => this.problem('store_failed', error)
+    const notLoaded = (error: unknown) => {
+      failed(error)
+      this.person = this.owner = undefined
+      owner.stop()
+      this.connection.again()
     }
+    const owner = new Owner(this.environment, store, user, (commands) => this.outbox.restore(commands), failed)
+    this.owner = owner
+    attempt(
+      () => store.load(user),
+      ({ cursor, commands }) => {
+        if (this.options.keepCursor !== false) this.inbox.begin(cursor)
+        const put = ({ uniqueNo, url, params, at }: Pending) => store.put(user, { uniqueNo, url, params, at, owner: owner.id })
+        const remove = (uniqueNo: string) => attempt(() => store.remove(user, uniqueNo), () => {}, failed)
+        attempt(
+          () => owner.adopt(commands),
+          (adopted) => {
+            this.outbox.open({ put, remove }, adopted)
+            next()
+          },
+          notLoaded,
+        )
+      },
+      notLoaded,
+    )
   }
 
-  private receive(text: string): void {
-    this.heardAt = this.environment.now()
-    this.pingedAt = -1
-    const frame = parseFrame(text)
-    if (frame.kind === 'push') this.takePush(frame.push)
-    if (frame.kind === 'result') {
-      if (frame.result.code === 200) this.cursor.advance(frame.result.obj.position)
-      this.outbox.answer(frame.result)
+  private entered(phase: Phase): void {
+    if (phase.name === 'ended') this.leave(phase.reason, phase.detail)
+    this.tell('phase', phase)
+  }
+
+  private leave(reason: RequestError['reason'], detail: string): void {
+    this.outbox.end(reason, detail)
+    this.owner?.stop()
+    this.stopWaking?.()
+  }
+
+  private becameLive(resumed: boolean, transmit: (text: string) => void): void {
+    this.outbox.connect(transmit)
+    this.inbox.then(() => this.tell('live', resumed))
+  }
+
+  private begin(detail: string): void {
+    this.inbox.begin('')
+    this.saveCursor('anew')
+    this.problem('cursor_refused', new Error(detail))
+  }
+
+  private hand(push: Push): Promise<unknown> | undefined {
+    if (this.stopped) return undefined
+    const promises = [...this.listeners.push].map((listener) => listener(push)).filter(isPromise)
+    return promises.length === 0 ? undefined : Promise.all(promises)
+  }
+
+  private saveCursor(how: 'further' | 'anew'): void {
+    const { store, keepCursor } = this.options
+    if (!store || keepCursor === false || this.person === undefined) return
+    if (this.saving) {
+      if (this.unsaved !== 'anew') this.unsaved = how
+      return
     }
-  }
-
-  private takePush(push: Push): void {
-    if (push.msgType === '8') {
-      this.loggedIn(push.data)
-    } else if (push.msgType === '15') {
-      this.cursor.merge(push.data.cursor)
-      if (this.current.name === 'resuming' && push.data.complete !== false) this.becomeLive(true)
-    } else {
-      this.cursor.advance(push.data.position)
-      this.listener.push(push)
+    const user = this.person
+    this.saving = true
+    this.unsaved = undefined
+    const done = () => {
+      this.saving = false
+      if (this.unsaved) this.saveCursor(this.unsaved)
     }
+    attempt(
+      () => store.saveCursor(user, this.inbox.cursor, how === 'anew'),
+      done,
+      (error) => {
+        this.problem('store_failed', error)
+        done()
+      },
+    )
   }
 
-  private loggedIn(data: LoginData): void {
-    if (data.uniqueNo !== undefined && data.uniqueNo !== this.loginId) return
-    if (data.code !== '200') return this.loginRefused(data.reason ?? 'unauthorized')
-    this.listener.login?.(data)
-    this.cursor.merge(data.cursor)
-    if (this.withCursor) this.enter({ name: 'resuming' })
-    else this.becomeLive(false)
+  private tellSettled({ uniqueNo, url, params, at }: Pending, outcome: ResultObject | RequestError): void {
+    const command = { uniqueNo, url, params, at }
+    this.tell('settled', outcome instanceof RequestError ? { ...command, error: outcome } : { ...command, result: outcome })
   }
 
-  private loginRefused(reason: Reason): void {
-    switch (reason) {
-      case 'unauthorized':
-      case 'forbidden':
-        return this.finish(reason)
-      case 'unavailable':
-      case 'unknown':
-      case 'rate_limited':
-        return this.lost(0)
-      default:
-        if (!this.withCursor) return this.finish(reason)
-        // The cursor can't be served (another log, or one restored from an
-        // older copy). Begin anew on the same connection.
-        this.cursor = new Cursor()
-        this.login()
-    }
+  private problem(kind: Problem['kind'], error: unknown): void {
+    if (this.listeners.problem.size === 0) console.error(`lishi: ${kind}`, error)
+    else this.tell('problem', { kind, error })
   }
 
-  private becomeLive(resumed: boolean): void {
-    this.attempts = 0
-    this.enter({ name: 'live' })
-    this.listener.live(resumed)
-    this.outbox.connect((text) => this.transmit(text))
-  }
-
-  private finish(reason: Reason): void {
-    this.drop()
-    this.outbox.end(reason, '')
-    this.enter({ name: 'ended', reason })
-  }
-
-  private lost(code: number): void {
-    if (code === closeCode.tokenExpired || code === closeCode.loginsFailed) return this.finish('unauthorized')
-    this.drop()
-    const wait = backoff(this.attempts++, this.environment.random())
-    this.enter({ name: 'waiting', retryAt: this.environment.now() + wait })
-    this.stopTimer = this.environment.later(wait, () => this.connect())
-  }
-
-  // Lets go of the socket without waiting for its close: over a dead network
-  // that can take minutes.
-  private drop(): void {
-    this.stopWatch?.()
-    this.outbox.disconnect()
-    const socket = this.socket
-    if (!socket) return
-    this.socket = undefined
-    socket.onOpen = socket.onClose = () => {}
-    socket.onText = () => {}
-    socket.close()
-  }
-
-  // A browser answers the server's pings without telling the page, so the page
-  // asks for itself whether the connection still lives.
-  private watch(): void {
-    this.stopWatch = this.environment.later(watchEvery, () => {
-      const now = this.environment.now()
-      const patience = this.current.name === 'live' ? silentFor + answerPingWithin : loginWithin
-      if (now - this.heardAt >= patience && (this.current.name !== 'live' || this.pingedAt >= 0)) return this.lost(0)
-      if (this.current.name === 'live') {
-        if (now - this.heardAt >= silentFor && this.pingedAt < 0) {
-          this.pingedAt = now
-          this.transmit(JSON.stringify({ url: '/chat/ping', params: { uniqueNo: this.environment.newId() } }))
-        }
-        this.outbox.sweep()
-      }
-      this.watch()
-    })
+  private tell<Name extends keyof Events>(name: Name, event: Events[Name]): void {
+    if (this.stopped) return
+    for (const listener of [...this.listeners[name]]) listener(event)
   }
 }

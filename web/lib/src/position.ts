@@ -41,6 +41,16 @@ export class Cursor {
     return cursor
   }
 
+  clone(): Cursor {
+    return Cursor.parse(this.toString())
+  }
+
+  /** Whether the position has been passed, or is the one reached. */
+  covers(text: string | undefined): boolean {
+    const position = parsePosition(text)
+    return position !== undefined && position.offset <= (this.offsets.get(position.prefix) ?? -1)
+  }
+
   get empty(): boolean {
     return this.offsets.size === 0
   }

@@ -209,4 +209,8 @@ export const en: Dictionary = {
   reason_rate_limited: 'too many at once, try a little later',
   reason_unavailable: 'the service is not available, nothing happened',
   reason_unknown: 'the outcome is unknown, send it again (it is never doubled)',
+  reason_timeout: 'no answer came in time',
+  reason_aborted: 'given up',
+  reason_queue_full: 'too much waits to be sent, try again later',
+  reason_stopped: 'you have left',
 }

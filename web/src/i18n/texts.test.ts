@@ -1,4 +1,4 @@
-import { reasons } from '@lishi/client'
+import { ownReasons, reasons } from '@lishi/client'
 import { describe, expect, test } from 'vitest'
 import { clock, dayName, shortTime } from './dates'
 import { en } from './en'
@@ -33,7 +33,7 @@ describe('the dictionaries', () => {
     const pushes = source('../protocol/pushes.ts')
     const notices = [...pushes.slice(pushes.indexOf('interface Notice'), pushes.indexOf('userId: string //')).matchAll(/\| '(\w+)'/g)].map((match) => `${match[1]}Notice`)
     expect(notices).toHaveLength(12)
-    const words = [...reasons.map((reason) => `reason_${reason}`), ...notices]
+    const words = [...[...reasons, ...ownReasons].map((reason) => `reason_${reason}`), ...notices]
     expect(words.filter((key) => !(key in zh))).toEqual([])
     expect(keys.filter((key) => (key.startsWith('reason_') || key.endsWith('Notice')) && !words.includes(key))).toEqual([])
   })

@@ -217,6 +217,10 @@ export const zh = {
   reason_rate_limited: '太频繁了，请稍后再试',
   reason_unavailable: '服务暂时不可用，什么都没有发生',
   reason_unknown: '结果未知，请重新发送（不会重复）',
+  reason_timeout: '没有及时得到回应',
+  reason_aborted: '已取消',
+  reason_queue_full: '等待发送的太多了，请稍后再试',
+  reason_stopped: '已离开',
 } as const
 
 export type Key = keyof typeof zh

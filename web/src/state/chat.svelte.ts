@@ -30,11 +30,10 @@ export class Chat {
   ) {
     this.me = person.userId
     this.nickName = person.nickName
-    this.client = new Client(person.token, environment, {
-      phase: (phase) => (this.phase = phase),
-      push: (push) => this.take(push),
-      live: (resumed) => this.live(resumed),
-    })
+    this.client = new Client({ token: person.token, environment })
+    this.client.on('phase', (phase) => (this.phase = phase))
+    this.client.on('push', (push) => this.take(push))
+    this.client.on('live', (resumed) => this.live(resumed))
     this.people = new People(this.client)
     this.people.learn(this.me, person.nickName)
     this.contacts = new Contacts(this.client, this.people, this.me)

@@ -1,4 +1,4 @@
-import type { Environment, Socket } from '../environment.ts'
+import type { Environment, Locks, Socket } from '../environment.ts'
 
 /** One connection as the server's end sees it. */
 export class Wire implements Socket {
@@ -54,6 +54,10 @@ export class Wire implements Socket {
 export class World implements Environment {
   readonly wires: Wire[] = []
   chance = 0.5
+  locks: Locks | undefined = undefined
+  /** Unix milliseconds of the moment when the clock stands at 0. */
+  began = 1_700_000_000_000
+  private readonly wakers = new Set<() => void>()
   private time = 0
   private ids = 0
   private timers: { at: number; callback: () => void }[] = []
@@ -66,6 +70,20 @@ export class World implements Environment {
 
   now(): number {
     return this.time
+  }
+
+  date(): number {
+    return this.began + this.time
+  }
+
+  onWake(callback: () => void): () => void {
+    this.wakers.add(callback)
+    return () => this.wakers.delete(callback)
+  }
+
+  /** The network or the person is back. */
+  wake(): void {
+    for (const callback of this.wakers) callback()
   }
 
   later(ms: number, callback: () => void): () => void {

@@ -1,0 +1,300 @@
+import { backoff } from './backoff.ts'
+import { afterClose } from './closing.ts'
+import type { Environment, Socket } from './environment.ts'
+import type { Reason } from './errors.ts'
+import { parseFrame, type Result } from './frames.ts'
+import type { LoginData, Push } from './pushes.ts'
+import type { Tokens } from './token.ts'
+
+/** Where the connection stands. */
+export type Phase =
+  | { name: 'connecting' } // a token is being got, a socket opened, or the login is not answered yet
+  | { name: 'resuming' } // logged in; what was missed is being delivered
+  | { name: 'live' }
+  | { name: 'waiting'; retryAt: number; code: number } // lost by this close code (0: given up by this end); the next attempt is at this time of Environment.now
+  | { name: 'ended'; reason: Reason; detail: string } // for good: a new client is needed, mostly with another token
+
+export interface ConnectionHooks {
+  phase(phase: Phase): void
+  /** A token is there. Calls back when a socket may be opened with it. */
+  prepare(token: string, next: () => void): void
+  /** The token function failed, or no socket could be made; it is tried again later. */
+  failed(what: 'token' | 'socket', error: unknown): void
+  /** The cursor to log in with; empty: begin live. */
+  cursor(): string
+  /** The server can't serve the cursor: it is forgotten. */
+  cursorRefused(detail: string): void
+  loggedIn(data: LoginData): void
+  /** A login or the end of a backlog says how far the connection is. */
+  reached(cursor: string | undefined): void
+  push(push: Push): void
+  result(result: Result): void
+  /** Requests may go out. Resumed: whatever was missed has been received. */
+  live(resumed: boolean, transmit: (text: string) => void): void
+  /** The same connection has a new token. */
+  renewed(transmit: (text: string) => void): void
+  /** Requests can't go out any more. */
+  disconnected(): void
+  /** Comes every few seconds while there is a connection. */
+  idle(): void
+  /** The server closed because of a message that is too long. */
+  shed(): void
+}
+
+const silentFor = 20_000 // then a ping is sent
+const answerPingWithin = 10_000
+const loginWithin = 15_000
+const watchEvery = 5_000
+const steadyAfter = 5_000 // a connection that lived so long was a success
+const restFor = 10_000
+const refusalsInARow = 3 // of tokens that the function gave, until it is believed to have no better one
+
+/**
+ * Keeps one person connected: opens a socket, logs in with the cursor, finds out
+ * when it is lost, waits and opens the next one.
+ */
+export class Connection {
+  private current: Phase = { name: 'connecting' }
+  private socket: Socket | undefined
+  private attempts = 0
+  private tokensRefused = 0
+  private loginId = ''
+  private withCursor = false
+  private liveAt = -1
+  private heardAt = 0
+  private pingedAt = -1
+  private turn = 0 // counts sockets, so that an answer for an older one is ignored
+  private stopTimer: (() => void) | undefined
+  private stopWatch: (() => void) | undefined
+  private stopRenewal: (() => void) | undefined
+
+  constructor(
+    private readonly environment: Environment,
+    private readonly tokens: Tokens,
+    private readonly hooks: ConnectionHooks,
+  ) {}
+
+  get phase(): Phase {
+    return this.current
+  }
+
+  /** Opens the next socket now. */
+  connect(): void {
+    this.drop()
+    this.enter({ name: 'connecting' })
+    const { turn } = this
+    this.tokens.get(
+      (token) => {
+        if (turn !== this.turn) return
+        this.hooks.prepare(token, () => {
+          if (turn === this.turn) this.open()
+        })
+      },
+      (error) => {
+        if (turn !== this.turn) return
+        this.hooks.failed('token', error)
+        this.lost(0)
+      },
+    )
+  }
+
+  /** Something woke up: what waits goes on at once, what seems to be well has to prove it. */
+  wake(): void {
+    if (this.current.name === 'waiting') this.connect()
+    else if (this.current.name === 'live' && this.pingedAt < 0) this.ping()
+  }
+
+  /** Loses this connection and resumes after a backoff. */
+  again(): void {
+    this.lost(0)
+  }
+
+  /** The token in use was refused: gets another one, if there can be one, and logs in with it. */
+  renewRefused(): boolean {
+    if (!this.tokens.renewable || this.current.name !== 'live') return this.tokens.renewable
+    this.hooks.disconnected()
+    this.renew('refused')
+    return true
+  }
+
+  /** Ends for good; nothing is told any more unless it is said why. */
+  end(reason: Reason, detail: string, tell = true): void {
+    this.drop()
+    if (tell) this.enter({ name: 'ended', reason, detail })
+    else this.current = { name: 'ended', reason, detail }
+  }
+
+  private enter(phase: Phase): void {
+    this.current = phase
+    this.hooks.phase(phase)
+  }
+
+  private open(): void {
+    let socket: Socket
+    try {
+      socket = this.environment.open()
+    } catch (error) {
+      this.hooks.failed('socket', error)
+      return this.lost(0)
+    }
+    this.socket = socket
+    socket.onOpen = () => this.login(this.hooks.cursor())
+    socket.onText = (text) => this.receive(text)
+    socket.onClose = (code) => this.lost(code)
+    this.heardAt = this.environment.now()
+    this.pingedAt = -1
+    this.watch()
+  }
+
+  private login(cursor: string): void {
+    this.loginId = this.environment.newId()
+    this.withCursor = cursor !== ''
+    const params: Record<string, unknown> = { token: this.tokens.current, uniqueNo: this.loginId, own: true }
+    if (this.withCursor) params.cursor = cursor
+    this.transmit(JSON.stringify({ url: '/chat/login', params }))
+  }
+
+  private readonly transmit = (text: string): void => {
+    try {
+      this.socket?.send(text)
+    } catch {
+      // A socket that is closing reports it by onClose, which sends again later.
+    }
+  }
+
+  private receive(text: string): void {
+    this.heardAt = this.environment.now()
+    this.pingedAt = -1
+    const frame = parseFrame(text)
+    if (frame.kind === 'result') this.hooks.result(frame.result)
+    if (frame.kind !== 'push') return
+    const { push } = frame
+    if (push.msgType === '8') {
+      this.loginAnswered(push.data)
+    } else if (push.msgType === '15') {
+      this.hooks.reached(push.data.cursor)
+      if (this.current.name === 'resuming' && push.data.complete !== false) this.becomeLive(true)
+    } else {
+      this.hooks.push(push)
+    }
+  }
+
+  private loginAnswered(data: LoginData): void {
+    if (data.uniqueNo !== undefined && data.uniqueNo !== this.loginId) return
+    if (data.code !== '200') return this.loginRefused(data)
+    this.tokensRefused = 0
+    this.hooks.loggedIn(data)
+    this.hooks.reached(data.cursor)
+    this.renewInTime()
+    if (this.current.name === 'live') this.hooks.renewed(this.transmit) // it was the next token's login
+    else if (this.current.name === 'resuming') return
+    else if (this.withCursor) this.enter({ name: 'resuming' })
+    else this.becomeLive(false)
+  }
+
+  private loginRefused({ reason = 'unauthorized', detail = '', retryAfterMs = 0 }: LoginData): void {
+    switch (reason) {
+      case 'unauthorized':
+        return this.tokenRefused(detail)
+      case 'unavailable':
+      case 'unknown':
+      case 'rate_limited':
+        return this.lost(0, retryAfterMs)
+      default:
+        if (!this.withCursor || reason === 'forbidden') return this.end(reason, detail)
+        // The cursor can't be served (another log, or one restored from an
+        // older copy). Begin anew on the same connection.
+        this.hooks.cursorRefused(detail)
+        this.login('')
+    }
+  }
+
+  private tokenRefused(detail: string): void {
+    if (!this.tokens.renewable || ++this.tokensRefused >= refusalsInARow) return this.end('unauthorized', detail)
+    this.tokens.refuse('refused')
+    this.lost(0)
+  }
+
+  private becomeLive(resumed: boolean): void {
+    this.liveAt = this.environment.now()
+    this.enter({ name: 'live' })
+    this.hooks.live(resumed, this.transmit)
+  }
+
+  private lost(code: number, atLeast = 0): void {
+    const what = afterClose(code)
+    const was = this.liveAt
+    if (what === 'shed') this.hooks.shed()
+    this.drop()
+    if (what === 'renew') {
+      if (!this.tokens.renewable) return this.end('unauthorized', 'the token has expired')
+      this.tokens.refuse('refused')
+    }
+    if (was >= 0 && this.environment.now() - was >= steadyAfter) this.attempts = 0
+    const wait = Math.max(atLeast, what === 'rest' ? restFor : 0, backoff(this.attempts++, this.environment.random()))
+    this.enter({ name: 'waiting', retryAt: this.environment.now() + wait, code })
+    this.stopTimer = this.environment.later(wait, () => this.connect())
+  }
+
+  // Lets go of the socket without waiting for its close: over a dead network
+  // that can take minutes.
+  private drop(): void {
+    this.turn++
+    this.liveAt = -1
+    this.stopTimer?.()
+    this.stopWatch?.()
+    this.stopRenewal?.()
+    this.hooks.disconnected()
+    const socket = this.socket
+    if (!socket) return
+    this.socket = undefined
+    socket.onOpen = socket.onClose = () => {}
+    socket.onText = () => {}
+    socket.close()
+  }
+
+  private renewInTime(): void {
+    this.stopRenewal?.()
+    const wait = this.tokens.renewIn()
+    if (wait !== undefined) this.stopRenewal = this.environment.later(wait, () => this.renew('expiring'))
+  }
+
+  // A login with the next token on the same connection: nothing is interrupted.
+  private renew(need: 'expiring' | 'refused'): void {
+    const { turn } = this
+    this.tokens.refuse(need)
+    this.tokens.get(
+      (token) => {
+        if (turn !== this.turn) return
+        this.hooks.prepare(token, () => {
+          if (turn === this.turn) this.login('')
+        })
+      },
+      (error) => {
+        if (turn !== this.turn) return
+        this.hooks.failed('token', error)
+        if (need === 'refused') this.lost(0)
+        else this.stopRenewal = this.environment.later(watchEvery, () => this.renew(need))
+      },
+    )
+  }
+
+  private ping(): void {
+    this.pingedAt = this.environment.now()
+    this.transmit(JSON.stringify({ url: '/chat/ping', params: { uniqueNo: this.environment.newId() } }))
+  }
+
+  // A browser answers the server's pings without telling the page, so the
+  // client asks for itself whether the connection still lives.
+  private watch(): void {
+    this.stopWatch = this.environment.later(watchEvery, () => {
+      const now = this.environment.now()
+      const live = this.current.name === 'live'
+      if (live && this.pingedAt >= 0 && now - this.pingedAt >= answerPingWithin) return this.lost(0)
+      if (!live && now - this.heardAt >= loginWithin) return this.lost(0)
+      if (live && this.pingedAt < 0 && now - this.heardAt >= silentFor) this.ping()
+      if (live) this.hooks.idle()
+      this.watch()
+    })
+  }
+}
