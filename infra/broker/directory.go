@@ -62,7 +62,11 @@ func openDirectory(path string) (d directory, err error) {
 		}
 	}
 	// Last, so that a directory with a format file has all that belongs to it.
-	return d, replaceFile(d.join("format"), []byte(formatPrefix+strconv.Itoa(formatVersion)+"\n"))
+	return d, d.writeFormat()
+}
+
+func (d directory) writeFormat() error {
+	return replaceFile(d.join("format"), []byte(formatPrefix+strconv.Itoa(formatVersion)+"\n"))
 }
 
 // checkFormat tells whether the directory was in use before.
@@ -106,9 +110,9 @@ func lockFile(path string) (*os.File, error) {
 		holder := make([]byte, 32)
 		n, _ := f.Read(holder)
 		if pid := strings.TrimSpace(string(holder[:n])); errors.Is(err, unix.EWOULDBLOCK) && pid != "" {
-			return nil, fmt.Errorf("log directory %s is in use by process %s", filepath.Dir(path), pid)
+			return nil, fmt.Errorf("directory %s is in use by process %s", filepath.Dir(path), pid)
 		}
-		return nil, fmt.Errorf("log directory %s is in use: %w", filepath.Dir(path), err)
+		return nil, fmt.Errorf("directory %s is in use: %w", filepath.Dir(path), err)
 	}
 	if err := f.Truncate(0); err != nil {
 		f.Close()
