@@ -1,9 +1,11 @@
 package events
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"math"
+	"sync"
 )
 
 // canonicalVersion is the first byte of a canonical record.
@@ -40,6 +42,22 @@ func appendBytes[T string | []byte](dst []byte, b T) []byte {
 	dst = binary.BigEndian.AppendUint32(dst, uint32(len(b)))
 	return append(dst, b...)
 }
+
+// Hash is a SHA-256.
+type Hash [sha256.Size]byte
+
+// LeafHash is what a record is in its partition's Merkle tree: the SHA-256 of a
+// zero byte and the canonical encoding (RFC 6962, section 2.1).
+func LeafHash(r Record) Hash {
+	b := leafBuffers.Get().(*[]byte)
+	defer leafBuffers.Put(b)
+	*b = AppendRecord(append((*b)[:0], 0), r)
+	return sha256.Sum256(*b)
+}
+
+// Every record of the log is hashed once by every reader, so the encoding's
+// buffer is used again.
+var leafBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // ParseRecord reads exactly what AppendRecord wrote. The record's slices are
 // parts of b; empty ones are nil.
