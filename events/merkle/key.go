@@ -2,6 +2,7 @@ package merkle
 
 import (
 	"crypto/ed25519"
+	"encoding/base64"
 	"fmt"
 	"strings"
 
@@ -80,6 +81,11 @@ func Open(signed []byte, trusted ...ed25519.PublicKey) (Checkpoint, error) {
 	n, err := note.Open(signed, note.VerifierList(verifiers...))
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("merkle: checkpoint of %.200q: %w", origin, err)
+	}
+	for _, s := range append(n.Sigs, n.UnverifiedSigs...) { // else one signature could be written in four ways
+		if _, err := base64.StdEncoding.Strict().DecodeString(s.Base64); err != nil {
+			return Checkpoint{}, fmt.Errorf("merkle: checkpoint of %.200q: signature of %.200q: %w", origin, s.Name, err)
+		}
 	}
 	return ParseCheckpoint(n.Text)
 }

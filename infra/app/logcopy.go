@@ -46,7 +46,7 @@ of settings (--to-config).
 Every record stands at the same offset there, with its key, headers and value
 byte for byte, so positions, cursors and read models stay good. The target's
 topics are made with the source's number of partitions, or must be empty. Then
-both sides are read and their hashes printed: SHA-256 of each partition.
+both sides are read and the roots of their Merkle trees printed, one a partition.
 
 Stop all nodes first; nothing may write to either side. While a copy is not
 finished lishi refuses to open its target; the same command goes on with it. On
@@ -200,10 +200,11 @@ can be looked at while no server runs on its directory. Nothing is changed.`,
 			return err
 		}
 		defer func() { err = errors.Join(err, open.close()) }()
-		info, err := kafka.Look(c.Context(), o)
+		info, err := kafka.OpenArchive(c.Context(), o)
 		if err != nil {
 			return err
 		}
+		defer info.Close()
 		type row struct {
 			Partition string `json:"partition"`
 			Records   int64  `json:"records"`

@@ -25,10 +25,10 @@ import (
 // have only their settings. What has no part is the server's alone.
 type Config struct {
 	Listen string `name:"listen" part:"address" default:"127.0.0.1:8080" help:"address of the page, the sockets and the HTTP urls"`
-	Data   string `name:"data" part:"log,models,tokens,engine" default:"./data" help:"data directory: key, embedded log and embedded ClickHouse"`
+	Data   string `name:"data" part:"log,models,tokens,engine,audit" default:"./data" help:"data directory: key, embedded log and embedded ClickHouse"`
 	Demo   bool   `name:"demo" default:"false" help:"make five demo people and let anybody be one of them; never on a public address"`
 
-	KafkaBrokers string `name:"kafka-brokers" part:"log" default:"" help:"Kafka bootstrap addresses host:port,…; empty: the embedded broker"`
+	KafkaBrokers string `name:"kafka-brokers" part:"log,audit" default:"" help:"Kafka bootstrap addresses host:port,…; empty: the embedded broker"`
 	ClickHouse   string `name:"clickhouse" part:"models" default:"" help:"ClickHouse DSN (clickhouse://user:password@host:9000/database or http://…); empty: the embedded engine" secret:"true"`
 	CHDB         string `name:"chdb" part:"models,engine" default:"" help:"path of an own copy of libchdb for the embedded ClickHouse"`
 	TopicPrefix  string `name:"topic-prefix" part:"log" default:"" help:"put before the topics' names, so that several deployments share one Kafka"`
@@ -41,6 +41,8 @@ type Config struct {
 	TokenJWKS     string `name:"token-jwks" part:"tokens" default:"" help:"path or https url of a JWKS, whose keys check RS256, ES256, EdDSA and HS256 tokens; read again when it changes"`
 	TokenIssuer   string `name:"token-issuer" part:"tokens" default:"" help:"what every token's iss must be; empty: anything"`
 	TokenAudience string `name:"token-audience" part:"tokens" default:"" help:"what every token's aud must be or hold; empty: anything"`
+
+	AuditKey string `name:"audit-key" part:"audit" default:"" help:"Ed25519 seed that signs checkpoints of the log, 32 bytes in URL-safe base64 without padding; empty: made once and kept in the data directory (with Kafka it must be given)" secret:"true"`
 
 	Origins  string        `name:"origins" default:"" help:"exact origins (https://chat.example.com), joined by commas, whose pages may use the sockets and the HTTP urls of this host"`
 	Rate     int           `name:"rate" default:"50" help:"requests a second one user may make; 0: no limit"`
@@ -75,6 +77,7 @@ const (
 	Models  Part = "models" // the read models' ClickHouse
 	Engine  Part = "engine" // the embedded one alone
 	Tokens  Part = "tokens"
+	Audit   Part = "audit" // the key of checkpoints
 	Zone    Part = "zone"
 )
 

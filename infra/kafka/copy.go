@@ -32,9 +32,8 @@ type CopyResult struct {
 	Partitions []CopiedPartition
 }
 
-// CopiedPartition has the hashes of one partition as read from both sides:
-// SHA-256 of its records one after the other, each as events.AppendRecord
-// encodes it, in hexadecimal digits.
+// CopiedPartition has the roots of one partition's Merkle tree as read from both
+// sides (package merkle), in hexadecimal digits.
 type CopiedPartition struct {
 	Partition      events.Partition
 	Records        int64
@@ -110,13 +109,6 @@ type Info struct {
 	Records map[events.Partition]int64
 }
 
-// Look tells of a log that is there, whole and of one piece, and changes nothing.
-func Look(ctx context.Context, o Options) (Info, error) {
-	l := attach(o.withDefaults())
-	defer l.conn.close()
-	return l.look(ctx)
-}
-
 func (l *Log) look(ctx context.Context) (Info, error) {
 	found, err := l.findTopics(ctx)
 	if err != nil {
@@ -170,15 +162,15 @@ func (l *Log) firstRecord(ctx context.Context, p events.Partition) (events.LogOp
 
 // run does the three passes.
 func (c *copier) run(ctx context.Context) (CopyResult, error) {
-	hashes := make([]*recordHash, len(c.ps)) // of the source, as far as it was read
-	for i := range hashes {
-		hashes[i] = newRecordHash()
+	trees := make([]*recordTree, len(c.ps)) // of the source, as far as it was read
+	for i := range trees {
+		trees[i] = &recordTree{}
 	}
 	index := func(p *CopiedPartition) int { return slices.Index(c.ps, p) }
 
 	c.phase("checking", func(p *CopiedPartition) int64 { return 2 * p.There })
 	err := c.each(ctx, func(ctx context.Context, p *CopiedPartition) error {
-		return c.check(ctx, p, hashes[index(p)])
+		return c.check(ctx, p, trees[index(p)])
 	})
 	if err != nil {
 		return CopyResult{}, err
@@ -188,20 +180,20 @@ func (c *copier) run(ctx context.Context) (CopyResult, error) {
 	}
 	c.phase("copying", func(p *CopiedPartition) int64 { return p.Records - p.There })
 	err = c.each(ctx, func(ctx context.Context, p *CopiedPartition) error {
-		return c.copy(ctx, p, hashes[index(p)])
+		return c.copy(ctx, p, trees[index(p)])
 	})
 	if err != nil {
 		return CopyResult{}, fmt.Errorf("%w (the copy is not finished: run it again, and it goes on)", err)
 	}
 	c.phase("verifying", func(p *CopiedPartition) int64 { return p.Records })
 	err = c.each(ctx, func(ctx context.Context, p *CopiedPartition) error {
-		target := newRecordHash()
+		target := &recordTree{}
 		if err := c.to.records(ctx, p.Partition, 0, p.Records, c.counting(target.add)); err != nil {
 			return fmt.Errorf("target: %w", err)
 		}
-		p.Source, p.Target = hashes[index(p)].sum(), target.sum()
+		p.Source, p.Target = trees[index(p)].root(), target.root()
 		if p.Source != p.Target {
-			return &DiffersError{p.Partition, fmt.Sprintf("after the copy, the hash of the source is %s, of the target %s", p.Source, p.Target), c.to.deleteTopics()}
+			return &DiffersError{p.Partition, fmt.Sprintf("after the copy, the root of the source is %s, of the target %s", p.Source, p.Target), c.to.deleteTopics()}
 		}
 		return nil
 	})
@@ -219,7 +211,7 @@ func (c *copier) run(ctx context.Context) (CopyResult, error) {
 }
 
 // check compares what the target holds with the beginning of the source.
-func (c *copier) check(ctx context.Context, p *CopiedPartition, source *recordHash) error {
+func (c *copier) check(ctx context.Context, p *CopiedPartition, source *recordTree) error {
 	if p.There == 0 {
 		return nil
 	}
@@ -232,19 +224,19 @@ func (c *copier) check(ctx context.Context, p *CopiedPartition, source *recordHa
 	if p.There > p.Records {
 		return &DiffersError{p.Partition, fmt.Sprintf("it holds %d records, the source %d", p.There, p.Records), c.to.deleteTopics()}
 	}
-	target := newRecordHash()
+	target := &recordTree{}
 	for _, side := range []struct {
 		name string
 		*Log
-		hash *recordHash
+		tree *recordTree
 	}{{"source", c.from, source}, {"target", c.to, target}} {
-		if err := side.records(ctx, p.Partition, 0, p.There, c.counting(side.hash.add)); err != nil {
+		if err := side.records(ctx, p.Partition, 0, p.There, c.counting(side.tree.add)); err != nil {
 			return fmt.Errorf("%s: %w", side.name, err)
 		}
 	}
-	if source.sum() != target.sum() {
-		return &DiffersError{p.Partition, fmt.Sprintf("the hash of its %d records is %s, that of the source's first %d is %s",
-			p.There, target.sum(), p.There, source.sum()), c.to.deleteTopics()}
+	if source.root() != target.root() {
+		return &DiffersError{p.Partition, fmt.Sprintf("the root of its %d records is %s, that of the source's first %d is %s",
+			p.There, target.root(), p.There, source.root()), c.to.deleteTopics()}
 	}
 	return nil
 }

@@ -99,7 +99,7 @@ func TestCopyFromEmbeddedToKafkaAndBack(t *testing.T) {
 	other := openBroker(t, t.TempDir())
 	back := copyOf(onKafka, kafka.Options{Embedded: other})
 	if back.Partitions[4].Source != there.Partitions[4].Source {
-		t.Error("the same records have another hash")
+		t.Error("the same records have another root")
 	}
 	moved := openLog(t, kafka.Options{Embedded: other})
 	sameHistory(t, first, moved)
@@ -214,7 +214,7 @@ func TestCopiesThatAreRefused(t *testing.T) {
 	begin := fetchRaw(t, source, "lishi.users", 0)
 	begin[1].Value = kafkago.NewBytes([]byte(`{"content":{"plain":"forged"}}`))
 	produceRaw(t, c, "e.lishi.users", 0, begin[:2]...)
-	refused("forged", to, "", "the hash of its 2 records")
+	refused("forged", to, "", "the root of its 2 records")
 
 	// Nothing that was refused was written to.
 	if got := len(fetchRaw(t, c, "e.lishi.users", 0)); got != 2 {

@@ -2,17 +2,16 @@ package kafka
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"time"
 
 	"github.com/segmentio/kafka-go"
 
 	"lishi/events"
+	"lishi/events/merkle"
 )
 
 // copiedRecord is a record with what is copied of it.
@@ -104,31 +103,32 @@ func eachCopied(p events.Partition, next, end int64, raw []byte, each func(copie
 	return next, nil
 }
 
-// recordHash is SHA-256 of records one after the other.
-type recordHash struct {
-	hash    hash.Hash
+// recordTree is the Merkle tree of a partition's records: its root says the same
+// of them as a checkpoint of that size.
+type recordTree struct {
+	tree    merkle.Tree
 	headers []events.Header
-	buf     []byte
+	buf     []events.Hash
 }
 
-func newRecordHash() *recordHash { return &recordHash{hash: sha256.New()} }
-
-func (h *recordHash) add(r copiedRecord) error {
-	rec, headers, err := parsePayload(r.payload, h.headers[:0])
+func (t *recordTree) add(r copiedRecord) error {
+	rec, headers, err := parsePayload(r.payload, t.headers[:0])
 	if err != nil {
 		return err
 	}
-	h.headers = headers
-	h.buf = events.AppendRecord(h.buf[:0], rec)
-	h.hash.Write(h.buf)
+	t.headers = headers
+	t.buf = t.tree.Append(t.buf[:0], events.LeafHash(rec))
 	return nil
 }
 
-func (h *recordHash) sum() string { return hex.EncodeToString(h.hash.Sum(nil)) }
+func (t *recordTree) root() string {
+	h := t.tree.Root()
+	return hex.EncodeToString(h[:])
+}
 
 // copy appends what the target lacks of a partition. Records go into batches
 // anew, as large as the target takes: what a batch was is no part of the log.
-func (c *copier) copy(ctx context.Context, p *CopiedPartition, source *recordHash) error {
+func (c *copier) copy(ctx context.Context, p *CopiedPartition, source *recordTree) error {
 	w := &copyWriter{copier: c, p: p, place: c.to.place(p.Partition), limit: c.to.appender.batchBytes}
 	err := c.from.records(ctx, p.Partition, p.next, p.Records, c.counting(func(r copiedRecord) error {
 		if err := source.add(r); err != nil {

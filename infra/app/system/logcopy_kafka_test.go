@@ -33,7 +33,7 @@ func TestLogCopyOverKafka(t *testing.T) {
 		if was := there.Partitions[i]; p.Records == was.Records { // the node may have written meanwhile
 			same++
 			if p.Source != was.Source {
-				t.Errorf("%s has another hash", p.Partition)
+				t.Errorf("%s has another root", p.Partition)
 			}
 		}
 	}

@@ -1,0 +1,197 @@
+package app
+
+import (
+	"context"
+	"encoding"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"lishi/events"
+	"lishi/events/merkle"
+	"lishi/infra/config"
+)
+
+func (p *program) auditProve() *cobra.Command {
+	out := ""
+	c := settings(&cobra.Command{
+		Use:   "prove POSITION [--out FILE]",
+		Short: "Prove that an event stands in the log",
+		Long: `Prove that an event stands at a position (c3-182736) of the log: the record, the
+hashes beside its way to the root, and a checkpoint with that root, signed now.
+The proof is a C2SP tlog-proof; "lishi audit verify" checks it with neither log
+nor server.`,
+		Args: cobra.ExactArgs(1),
+	}, config.Log, config.Audit)
+	c.Flags().StringVar(&out, "out", "", "file for the proof; without it, it is printed")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		at, err := events.ParsePosition(args[0])
+		if err != nil {
+			return usageError{err}
+		}
+		return p.prove(c, at.Partition, out, func(size int64) (offsets, olds []int64, err error) {
+			if at.Offset >= size {
+				return nil, nil, fmt.Errorf("%s is not in the log: the partition has %d records", at, size)
+			}
+			return []int64{at.Offset}, nil, nil
+		}, func(v *merkle.Prover, records map[int64][]byte, signed []byte) (encoding.TextMarshaler, error) {
+			path, err := v.Inclusion(at.Offset)
+			return &merkle.Inclusion{Record: records[at.Offset], Offset: at.Offset, Path: path, Checkpoint: signed}, err
+		})
+	}
+	return c
+}
+
+func (p *program) auditConsistency() *cobra.Command {
+	out := ""
+	c := settings(&cobra.Command{
+		Use:   "consistency CHECKPOINT [--out FILE]",
+		Short: "Prove that the log continues an older checkpoint",
+		Long: `Prove that what an older checkpoint (a file) stood for is the beginning of what the
+log holds now: that no record under it was changed, removed, or put in between.
+The proof ends with a new checkpoint. "lishi audit verify --old CHECKPOINT PROOF"
+checks it with neither log nor server.`,
+		Args: cobra.ExactArgs(1),
+	}, config.Log, config.Audit)
+	c.Flags().StringVar(&out, "out", "", "file for the proof; without it, it is printed")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cfg, _, err := load(c)
+		if err != nil {
+			return err
+		}
+		key, err := auditorsKey(cfg)
+		if err != nil {
+			return err
+		}
+		text, err := os.ReadFile(args[0])
+		if err != nil {
+			return err
+		}
+		old, err := merkle.Open(text, key.Public())
+		if err != nil {
+			return &Finding{fmt.Sprintf("%s: %v", args[0], err)}
+		}
+		_, part, err := merkle.ParseOrigin(old.Origin)
+		if err != nil {
+			return &Finding{fmt.Sprintf("%s: %v", args[0], err)}
+		}
+		return p.prove(c, part, out, func(size int64) (offsets, olds []int64, err error) {
+			if old.Size > size {
+				return nil, nil, &Finding{fmt.Sprintf("%s had %d records and has %d: it was rolled back", part, old.Size, size)}
+			}
+			return nil, []int64{old.Size}, nil
+		}, func(v *merkle.Prover, _ map[int64][]byte, signed []byte) (encoding.TextMarshaler, error) {
+			path, err := v.Consistency(old.Size)
+			if err != nil {
+				return nil, err
+			}
+			now, err := merkle.Open(signed, key.Public())
+			if err != nil {
+				return nil, err
+			}
+			proof := &merkle.Consistency{Old: old.Size, Path: path, Checkpoint: signed}
+			if err := proof.Verify(old, now); err != nil {
+				return nil, &Finding{err.Error()}
+			}
+			return proof, nil
+		})
+	}
+	return c
+}
+
+// prove reads a partition once, signs its head and writes what is made of both.
+func (p *program) prove(c *cobra.Command, part events.Partition, out string,
+	wanted func(size int64) (offsets, olds []int64, err error),
+	proof func(v *merkle.Prover, records map[int64][]byte, signed []byte) (encoding.TextMarshaler, error),
+) (err error) {
+	cfg, _, err := load(c)
+	if err != nil {
+		return err
+	}
+	key, err := auditorsKey(cfg)
+	if err != nil {
+		return err
+	}
+	a, open, err := p.archive(c.Context(), cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, open.close()) }()
+	size, ok := a.Records[part]
+	if !ok {
+		return fmt.Errorf("the log has no partition %s", part)
+	}
+	offsets, olds, err := wanted(size)
+	if err != nil {
+		return err
+	}
+	prover, err := merkle.NewProver(size, offsets, olds)
+	if err != nil {
+		return err
+	}
+	records := map[int64][]byte{}
+	for _, o := range offsets {
+		records[o] = nil
+	}
+	err = p.leaves(c.Context(), a, part, size, func(offset int64, r events.Record) {
+		prover.Append(events.LeafHash(r))
+		if _, ok := records[offset]; ok {
+			records[offset] = events.AppendRecord(nil, r)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	signed, err := merkle.Sign(merkle.Checkpoint{Origin: merkle.Origin(a.LogID, part), Size: size, Root: prover.Root()}, key)
+	if err != nil {
+		return err
+	}
+	made, err := proof(prover, records, signed)
+	if err != nil {
+		return err
+	}
+	text, err := made.MarshalText()
+	if err != nil {
+		return err
+	}
+	if out != "" {
+		return os.WriteFile(out, text, 0o644)
+	}
+	_, err = p.out.Write(text)
+	return err
+}
+
+// verifiedEvent is what a proof shows of its record.
+type verifiedEvent struct {
+	Position string `json:"position"`
+	Type     string `json:"type,omitempty"`
+	Stream   string `json:"stream,omitempty"`
+	Actor    string `json:"actor,omitempty"`
+	Said     string `json:"said,omitempty"`
+	Recorded string `json:"recorded,omitempty"`
+	Value    string `json:"value"`
+	Size     int64  `json:"size"` // of the checkpoint
+}
+
+// describe reads the record of a proof that holds.
+func describe(ctx context.Context, origin string, size int64, offset int64, r events.Record) (verifiedEvent, error) {
+	_, part, err := merkle.ParseOrigin(origin)
+	if err != nil {
+		return verifiedEvent{}, err
+	}
+	at := events.Position{Partition: part, Offset: offset}
+	e, err := events.Decode(at, r)
+	if err != nil {
+		return verifiedEvent{}, err
+	}
+	v := verifiedEvent{Position: at.String(), Value: string(r.Value), Size: size}
+	if _, foreign := e.Body.(events.Foreign); !foreign {
+		v.Type, v.Stream, v.Actor = e.Body.Type(), e.Stream.Key(), e.Actor
+		v.Said, v.Recorded = e.Time.UTC().Format(rfc3339Milli), e.At.UTC().Format(rfc3339Milli)
+	}
+	return v, nil
+}
+
+const rfc3339Milli = "2006-01-02T15:04:05.000Z07:00"
