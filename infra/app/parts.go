@@ -67,6 +67,8 @@ func logOptions(ctx context.Context, cfg config.Config, m *telemetry.Metrics, lo
 		},
 	}
 	o.Layout, o.Replication = newTopics(cfg)
+	// A byte of content may take six (\u001f); of what is beside it less is allowed.
+	o.EventBytes = min(900_000, 6*cfg.MaxContent+cfg.MaxMessage)
 	if cfg.KafkaBrokers == "" {
 		b, err := broker.Open(ctx, broker.Options{Dir: filepath.Join(cfg.Data, "log"), Logger: logger})
 		if err != nil {

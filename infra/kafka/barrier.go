@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/segmentio/kafka-go"
-
 	"lishi/events"
 )
 
@@ -83,26 +81,7 @@ func (l *Log) syncedEnds() events.Cursor {
 }
 
 func (l *Log) listEnds(ctx context.Context) (events.Cursor, error) {
-	req := &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{}}
-	for _, p := range l.layout.Partitions() {
-		topic := l.topic(p.Topic)
-		req.Topics[topic] = append(req.Topics[topic], kafka.LastOffsetOf(int(p.Number)))
-	}
-	res, err := l.conn.client.ListOffsets(ctx, req)
-	if err != nil {
-		return nil, err
-	}
-	c := events.Cursor{}
-	for _, t := range events.Topics {
-		for _, o := range res.Topics[l.topic(t)] {
-			if o.Error != nil {
-				return nil, o.Error
-			}
-			c[events.Partition{Topic: t, Number: int32(o.Partition)}] = o.LastOffset - 1
-		}
-	}
-	if len(c) != len(l.layout.Partitions()) {
-		return nil, fmt.Errorf("the cluster answered for %d of %d partitions", len(c), len(l.layout.Partitions()))
-	}
-	return c, nil
+	ctx, cancel := context.WithTimeout(ctx, l.conn.timeout)
+	defer cancel()
+	return l.confirmedEnds(ctx, l.layout.Partitions())
 }

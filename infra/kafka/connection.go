@@ -10,6 +10,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
+	"github.com/segmentio/kafka-go/protocol/metadata"
 	"github.com/segmentio/kafka-go/sasl"
 	"github.com/segmentio/kafka-go/sasl/plain"
 )
@@ -22,6 +23,7 @@ type connection struct {
 	transport *kafka.Transport
 	client    *kafka.Client
 	timeout   time.Duration // of one request
+	silence   time.Duration // of a broker that was asked for something it answers at once
 	sasl      sasl.Mechanism
 	tls       *tls.Config
 	cancel    context.CancelFunc
@@ -29,8 +31,12 @@ type connection struct {
 
 const clientID = "lishi"
 
+// maxSilence bounds how long a broker that stands still (its connections stay
+// open) keeps those waiting whom another could serve.
+const maxSilence = 3 * time.Second
+
 func newConnection(o Options) *connection {
-	c := &connection{brokers: o.Brokers, timeout: o.RequestTimeout, sasl: o.SASL, tls: o.TLS}
+	c := &connection{brokers: o.Brokers, timeout: o.RequestTimeout, silence: min(o.RequestTimeout, maxSilence), sasl: o.SASL, tls: o.TLS}
 	if o.Embedded != nil {
 		c.brokers = []string{o.Embedded.Addr()}
 		user, password := o.Embedded.Credentials()
@@ -46,7 +52,7 @@ func newConnection(o Options) *connection {
 	c.transport = &kafka.Transport{
 		Context:     ctx,
 		ClientID:    clientID,
-		DialTimeout: c.timeout,
+		DialTimeout: c.silence,
 		// A leader that died is found out within this; the client asks in vain until then.
 		MetadataTTL: metadataTTL,
 		SASL:        c.sasl,
@@ -60,6 +66,18 @@ func newConnection(o Options) *connection {
 func (c *connection) close() {
 	c.transport.CloseIdleConnections()
 	c.cancel() // for who still asks something: it would begin anew
+}
+
+// metadata is what the client knows of topics, not older than the transport's
+// MetadataTTL. Unlike the client's own it keeps the ids of brokers that are away.
+func (c *connection) metadata(ctx context.Context, topics []string) (*metadata.Response, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	m, err := c.transport.RoundTrip(ctx, c.addr, &metadata.Request{TopicNames: topics})
+	if err != nil {
+		return nil, err
+	}
+	return m.(*metadata.Response), nil
 }
 
 // fate says what an attempt to append did.

@@ -120,7 +120,7 @@ func (l *Log) look(ctx context.Context) (Info, error) {
 		}
 	}
 	l.layout = events.Layout{Conversations: int32(found[l.topic(events.Conversations)]), Users: int32(found[l.topic(events.Users)])}
-	if _, err := l.checkConfigs(ctx, l.topics()); err != nil {
+	if _, err := l.checkTopics(ctx, l.topics()); err != nil {
 		return Info{}, err
 	}
 	for i, p := range l.layout.Partitions() {

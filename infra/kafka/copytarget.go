@@ -45,7 +45,7 @@ func (c *copier) openTarget(ctx context.Context, o Options) error {
 	}
 	limit := o.BatchBytes
 	if len(there) > 0 {
-		n, err := l.checkConfigs(ctx, there)
+		n, err := l.checkTopics(ctx, there)
 		if err != nil {
 			return err
 		}
@@ -107,6 +107,9 @@ func (c *copier) makeTopics(ctx context.Context) error {
 		return nil
 	}
 	l := c.to
+	if err := l.checkBrokers(ctx, l.topic(events.Conversations), c.replication); err != nil {
+		return err
+	}
 	if !c.marked {
 		if err := l.create(ctx, []kafka.TopicConfig{l.topicConfig(l.copying(), 1, c.replication)}); err != nil {
 			return err
@@ -131,7 +134,7 @@ func (c *copier) makeTopics(ctx context.Context) error {
 	if _, err := l.awaitTopics(ctx, l.topics()); err != nil {
 		return err
 	}
-	limit, err := l.checkConfigs(ctx, l.topics())
+	limit, err := l.checkTopics(ctx, l.topics())
 	l.appender.batchBytes = min(l.appender.batchBytes, limit)
 	return err
 }

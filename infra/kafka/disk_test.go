@@ -34,7 +34,8 @@ func TestMain(m *testing.M) {
 		appendWithSmallFiles(dir)
 		return
 	}
-	goleak.VerifyTestMain(m)
+	// Watermill's suite leaves one of its own behind.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/ThreeDotsLabs/watermill/pubsub/tests.TestReconnect.func2"))
 }
 
 // gate is the embedded broker, whose syncs can be held up or fail.
@@ -104,24 +105,19 @@ func TestFullDisk(t *testing.T) {
 	t.Cleanup(func() { unmount(dir) })
 	b := openBroker(t, dir)
 	l := openLog(t, kafka.Options{Embedded: b})
-	acked := appendUntilRefused(t, l, 0)
-	if again := appendUntilRefused(t, l, acked); again != acked {
-		t.Errorf("refused at %d, then at %d", acked, again)
-	}
-	checkStream(t, l, acked)
-	if err := remountMemory(dir, "size=8m", false); err != nil {
-		t.Fatal(err)
-	}
-	for range 20 {
-		if _, err := l.Append(t.Context(), large(acked)); err != nil {
+	logtest.FullDisk(t, l, func() events.AsyncLog {
+		appendUntilRefused(t, l, 0) // here it is certain that nothing happened
+		if err := remountMemory(dir, "size=8m", false); err != nil {
 			t.Fatal(err)
 		}
-		acked++
-	}
-	l.Close()
-	b.Close()
-	b = openBroker(t, dir)
-	checkStream(t, openLog(t, kafka.Options{Embedded: b}), acked)
+		if _, err := l.Append(t.Context(), large(0)); err != nil {
+			t.Errorf("with room again: %v", err)
+		}
+		l.Close()
+		b.Close()
+		b = openBroker(t, dir)
+		return openLog(t, kafka.Options{Embedded: b})
+	})
 }
 
 func large(n int) events.Event {

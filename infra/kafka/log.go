@@ -38,7 +38,8 @@ type Options struct {
 
 	TopicPrefix string        // before the names of the topics
 	Layout      events.Layout // of a log that is made; one that is there keeps its own. Embedded 4 and 1, else 16 and 4
-	Replication int           // of topics that are made; the cluster's default if 0
+	Replication int           // of topics that are made, and at least of those that are there; the cluster's choice if 0
+	EventBytes  int           // the longest event, encoded; a topic that does not take it is refused
 
 	BatchBytes     int           // a batch is at most so long; 1 MB, or less if a topic takes less
 	QueueBytes     int64         // may wait to be sent, in all; 64 MiB
@@ -107,16 +108,19 @@ func (o Observer) readFailed(p events.Partition, attempt int, err error) {
 // Log is an events.AsyncLog, and Watermill's message.Publisher. All methods may
 // be called concurrently.
 type Log struct {
-	conn     *connection
-	appender *appender
-	embedded Embedded
-	observe  Observer
-	log      *slog.Logger
-	prefix   string
-	layout   events.Layout
-	id       string
-	barrier  barrier
-	foreign  sync.Map // partitions of other topics, by name
+	conn       *connection
+	appender   *appender
+	embedded   Embedded
+	observe    Observer
+	log        *slog.Logger
+	prefix     string
+	layout     events.Layout
+	id         string
+	replicas   int            // that each topic has at least
+	eventBytes int            // that each topic takes at least
+	inSync     map[string]int // min.insync.replicas of each topic
+	barrier    barrier
+	foreign    sync.Map // partitions of other topics, by name
 }
 
 var _ events.AsyncLog = (*Log)(nil)
@@ -146,7 +150,7 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 
 // attach makes a log of which nothing is known yet.
 func attach(o Options) *Log {
-	l := &Log{conn: newConnection(o), embedded: o.Embedded, observe: o.Observer, log: o.Logger, prefix: o.TopicPrefix}
+	l := &Log{conn: newConnection(o), embedded: o.Embedded, observe: o.Observer, log: o.Logger, prefix: o.TopicPrefix, replicas: o.Replication, eventBytes: o.EventBytes}
 	l.barrier.list = l.listEnds
 	return l
 }

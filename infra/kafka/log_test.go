@@ -3,6 +3,11 @@ package kafka_test
 import (
 	"log/slog"
 	"testing"
+	"time"
+
+	kafkago "github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/sasl"
+	"github.com/segmentio/kafka-go/sasl/plain"
 
 	"lishi/events"
 	"lishi/infra/broker"
@@ -24,13 +29,20 @@ func openBroker(t testing.TB, dir string) *broker.Broker {
 
 func openLog(t testing.TB, o kafka.Options) *kafka.Log {
 	t.Helper()
-	o.Logger = quiet()
-	l, err := kafka.Open(t.Context(), o)
+	l, err := tryOpen(t, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { l.Close() })
 	return l
+}
+
+func tryOpen(t testing.TB, o kafka.Options) (*kafka.Log, error) {
+	o.Logger = quiet()
+	l, err := kafka.Open(t.Context(), o)
+	if err == nil {
+		t.Cleanup(func() { l.Close() })
+	}
+	return l, err
 }
 
 // embedded is a log with its broker, which restart together.
@@ -43,9 +55,10 @@ func TestEmbedded(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	logtest.Run(t, logtest.Backend{
-		Open: func(t *testing.T, name string) events.AsyncLog {
+		Open: func(t *testing.T, name string) (events.AsyncLog, error) {
 			b := openBroker(t, root+"/"+name)
-			return embedded{openLog(t, kafka.Options{Embedded: b}), b}
+			l, err := tryOpen(t, kafka.Options{Embedded: b})
+			return embedded{l, b}, err
 		},
 		Close: func(t *testing.T, l events.AsyncLog) {
 			e := l.(embedded)
@@ -56,5 +69,84 @@ func TestEmbedded(t *testing.T) {
 				t.Error(err)
 			}
 		},
+		Alter: func(t *testing.T, l events.AsyncLog, topic events.Topic, setting, value string) {
+			e := l.(embedded)
+			user, password := e.broker.Credentials()
+			alter(t, []string{e.broker.Addr()}, plain.Mechanism{Username: user, Password: password}, topic.Name(), setting, value)
+			if e.Log == nil { // it was not opened
+				if err := e.broker.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+		},
 	})
+}
+
+// clusterBackend is the back end of logs on a cluster, by addresses.
+func clusterBackend(restart func(*testing.T), o kafka.Options) logtest.Backend {
+	type named struct {
+		*kafka.Log
+		prefix string
+	}
+	return logtest.Backend{
+		Open: func(t *testing.T, name string) (events.AsyncLog, error) {
+			o := o
+			o.TopicPrefix = name + "."
+			l, err := tryOpen(t, o)
+			return named{l, o.TopicPrefix}, err
+		},
+		Close: func(t *testing.T, l events.AsyncLog) {
+			if err := l.(named).Log.Close(); err != nil {
+				t.Error(err)
+			}
+		},
+		Alter: func(t *testing.T, l events.AsyncLog, topic events.Topic, setting, value string) {
+			alter(t, o.Brokers, nil, l.(named).prefix+topic.Name(), setting, value)
+		},
+		Restart: restart,
+	}
+}
+
+// client speaks to a cluster beside the log.
+func client(t testing.TB, brokers []string, auth sasl.Mechanism) *kafkago.Client {
+	tr := &kafkago.Transport{SASL: auth, MetadataTTL: 200 * time.Millisecond}
+	t.Cleanup(tr.CloseIdleConnections)
+	return &kafkago.Client{Addr: kafkago.TCP(brokers...), Transport: tr, Timeout: 10 * time.Second}
+}
+
+// alter sets a topic's setting, as kafka-configs.sh does.
+func alter(t testing.TB, brokers []string, auth sasl.Mechanism, topic, setting, value string) {
+	t.Helper()
+	c := client(t, brokers, auth)
+	res, err := c.IncrementalAlterConfigs(t.Context(), &kafkago.IncrementalAlterConfigsRequest{
+		Resources: []kafkago.IncrementalAlterConfigsRequestResource{{
+			ResourceType: kafkago.ResourceTypeTopic, ResourceName: topic,
+			Configs: []kafkago.IncrementalAlterConfigsRequestConfig{{Name: setting, Value: value, ConfigOperation: kafkago.ConfigOperationSet}},
+		}},
+	})
+	if err == nil {
+		err = res.Resources[0].Error
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Brokers hear of it one after the other.
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s does not become %s", setting, value)
+		}
+		heard := 0
+		for _, b := range brokers {
+			res, err := c.DescribeConfigs(t.Context(), &kafkago.DescribeConfigsRequest{
+				Addr:      kafkago.TCP(b),
+				Resources: []kafkago.DescribeConfigRequestResource{{ResourceType: kafkago.ResourceTypeTopic, ResourceName: topic, ConfigNames: []string{setting}}},
+			})
+			if err == nil && len(res.Resources) == 1 && len(res.Resources[0].ConfigEntries) == 1 && res.Resources[0].ConfigEntries[0].ConfigValue == value {
+				heard++
+			}
+		}
+		if heard == len(brokers) {
+			return
+		}
+	}
 }

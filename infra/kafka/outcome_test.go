@@ -41,16 +41,7 @@ func openCluster(t *testing.T, c *kfake.Cluster, o kafka.Options) *kafka.Log {
 func TestCluster(t *testing.T) {
 	t.Parallel()
 	c := cluster(t, 3)
-	logtest.Run(t, logtest.Backend{
-		Open: func(t *testing.T, name string) events.AsyncLog {
-			return openLog(t, kafka.Options{Brokers: c.ListenAddrs(), TopicPrefix: name + ".", Layout: events.Layout{Conversations: 5, Users: 2}})
-		},
-		Close: func(t *testing.T, l events.AsyncLog) {
-			if err := l.(*kafka.Log).Close(); err != nil {
-				t.Error(err)
-			}
-		},
-	})
+	logtest.Run(t, clusterBackend(nil, kafka.Options{Brokers: c.ListenAddrs(), Layout: events.Layout{Conversations: 5, Users: 2}}))
 }
 
 var stream = events.GroupStream("g")

@@ -90,10 +90,11 @@ func (l *Log) readOnce(ctx context.Context, p events.Partition, next int64, maxB
 }
 
 // outOfRange says what is wrong with a log that does not have the offset wanted.
+// It trusts only a confirmed end: a deposed leader may not have the offset yet.
 func (l *Log) outOfRange(ctx context.Context, p events.Partition, next int64) error {
 	topic := l.topic(p.Topic)
 	res, err := l.conn.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{
-		Topics: map[string][]kafka.OffsetRequest{topic: {kafka.FirstOffsetOf(int(p.Number)), kafka.LastOffsetOf(int(p.Number))}},
+		Topics: map[string][]kafka.OffsetRequest{topic: {kafka.FirstOffsetOf(int(p.Number))}},
 	})
 	if err != nil {
 		return err
@@ -105,10 +106,17 @@ func (l *Log) outOfRange(ctx context.Context, p events.Partition, next int64) er
 			return o.Error
 		case o.FirstOffset > next:
 			return fmt.Errorf("%w: %s is gone; the partition begins at offset %d", events.ErrDamaged, at, o.FirstOffset)
-		case o.LastOffset < next:
-			return fmt.Errorf("%w: %s was passed, but the partition ends at offset %d: records were lost", events.ErrDamaged,
-				events.Position{Partition: p, Offset: next - 1}, o.LastOffset)
 		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, l.conn.timeout)
+	defer cancel()
+	ends, err := l.confirmedEnds(ctx, []events.Partition{p})
+	if err != nil {
+		return err
+	}
+	if end := ends[p] + 1; end < next {
+		return fmt.Errorf("%w: %s was passed, but the partition ends at offset %d: records were lost", events.ErrDamaged,
+			events.Position{Partition: p, Offset: next - 1}, end)
 	}
 	return fmt.Errorf("%s is out of range", at) // it was; it is not any more
 }

@@ -26,7 +26,7 @@ func produceRaw(t *testing.T, c *kfake.Cluster, topic string, partition int, rs 
 
 func produceCompressed(t *testing.T, c *kfake.Cluster, topic string, partition int, compression kafkago.Compression, rs ...kafkago.Record) {
 	t.Helper()
-	res, err := admin(t, c).Produce(t.Context(), &kafkago.ProduceRequest{
+	res, err := client(t, c.ListenAddrs(), nil).Produce(t.Context(), &kafkago.ProduceRequest{
 		Topic: topic, Partition: partition, RequiredAcks: kafkago.RequireAll,
 		Records: kafkago.NewRecordReader(rs...), Compression: compression,
 	})
@@ -41,7 +41,7 @@ func produceCompressed(t *testing.T, c *kfake.Cluster, topic string, partition i
 // fetchRaw reads a partition with the client's own decoding.
 func fetchRaw(t *testing.T, c *kfake.Cluster, topic string, partition int) []kafkago.Record {
 	t.Helper()
-	res, err := admin(t, c).Fetch(t.Context(), &kafkago.FetchRequest{Topic: topic, Partition: partition, MinBytes: 1, MaxBytes: 1 << 20, MaxWait: time.Second})
+	res, err := client(t, c.ListenAddrs(), nil).Fetch(t.Context(), &kafkago.FetchRequest{Topic: topic, Partition: partition, MinBytes: 1, MaxBytes: 1 << 20, MaxWait: time.Second})
 	if err == nil {
 		err = res.Error
 	}

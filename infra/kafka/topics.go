@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -14,14 +13,6 @@ import (
 	"lishi/events"
 )
 
-// A log forgets nothing. These settings are given to topics that are made and
-// required of those that are there.
-var topicConfig = [][2]string{
-	{"cleanup.policy", "delete"}, // with no retention to delete by; compact would drop records
-	{"retention.ms", "-1"},
-	{"retention.bytes", "-1"},
-}
-
 // logFormat is the version of the rules by which a log is read.
 const logFormat = 1
 
@@ -29,7 +20,8 @@ const logFormat = 1
 // longest batch they take.
 func (l *Log) openTopics(ctx context.Context, o Options) (limit int, err error) {
 	names := l.topics()
-	found, err := l.findTopics(ctx)
+	var found map[string]int
+	err = l.patiently(ctx, func() error { found, err = l.findTopics(ctx); return err })
 	if err != nil {
 		return 0, err
 	}
@@ -45,7 +37,21 @@ func (l *Log) openTopics(ctx context.Context, o Options) (limit int, err error) 
 		Conversations: int32(found[l.topic(events.Conversations)]),
 		Users:         int32(found[l.topic(events.Users)]),
 	}
-	return l.checkConfigs(ctx, names)
+	err = l.patiently(ctx, func() error { limit, err = l.checkTopics(ctx, names); return err })
+	return limit, err
+}
+
+// patiently asks again while brokers learn of new topics and leaders.
+func (l *Log) patiently(ctx context.Context, ask func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*l.conn.timeout)
+	defer cancel()
+	for attempt := 0; ; attempt++ {
+		err := ask()
+		var code kafka.Error
+		if !errors.As(err, &code) || !code.Temporary() || sleep(ctx, backoff(attempt)) != nil {
+			return err
+		}
+	}
 }
 
 func (l *Log) topics() []string {
@@ -101,26 +107,12 @@ func (l *Log) createTopics(ctx context.Context, o Options, found map[string]int)
 		if _, there := found[l.topic(t)]; there {
 			continue
 		}
+		if err := l.checkBrokers(ctx, l.topic(t), o.Replication); err != nil {
+			return err
+		}
 		topics = append(topics, l.topicConfig(l.topic(t), int(o.Layout.Count(t)), o.Replication))
 	}
-	if err := l.create(ctx, topics); err != nil {
-		return err
-	}
-	return nil
-}
-
-func (l *Log) topicConfig(name string, partitions, replication int) kafka.TopicConfig {
-	c := kafka.TopicConfig{Topic: name, NumPartitions: partitions, ReplicationFactor: -1}
-	if replication > 0 {
-		c.ReplicationFactor = replication
-	}
-	if replication >= 3 { // an acknowledged record is on two brokers at least
-		c.ConfigEntries = append(c.ConfigEntries, kafka.ConfigEntry{ConfigName: "min.insync.replicas", ConfigValue: "2"})
-	}
-	for _, kv := range topicConfig {
-		c.ConfigEntries = append(c.ConfigEntries, kafka.ConfigEntry{ConfigName: kv[0], ConfigValue: kv[1]})
-	}
-	return c
+	return l.create(ctx, topics)
 }
 
 func (l *Log) create(ctx context.Context, topics []kafka.TopicConfig) error {
@@ -149,64 +141,6 @@ func (l *Log) awaitTopics(ctx context.Context, names []string) (map[string]int, 
 			return nil, fmt.Errorf("%w: the topics %s have no leaders: %v", events.ErrUnavailable, strings.Join(names, ", "), err)
 		}
 	}
-}
-
-// checkConfigs refuses topics that would forget.
-func (l *Log) checkConfigs(ctx context.Context, names []string) (limit int, err error) {
-	req := &kafka.DescribeConfigsRequest{}
-	keys := []string{"max.message.bytes"}
-	for _, kv := range topicConfig {
-		keys = append(keys, kv[0])
-	}
-	for _, name := range names {
-		req.Resources = append(req.Resources, kafka.DescribeConfigRequestResource{
-			ResourceType: kafka.ResourceTypeTopic, ResourceName: name, ConfigNames: keys,
-		})
-	}
-	res, err := l.conn.client.DescribeConfigs(ctx, req)
-	if err != nil {
-		return 0, fmt.Errorf("%w: asking for the topics' settings: %w", events.ErrUnavailable, err)
-	}
-	limit = 1 << 30
-	for _, r := range res.Resources {
-		if r.Error != nil {
-			return 0, fmt.Errorf("topic %s: %w", r.ResourceName, r.Error)
-		}
-		have := map[string]string{}
-		for _, e := range r.ConfigEntries {
-			have[e.ConfigName] = e.ConfigValue
-		}
-		if n, err := strconv.Atoi(have["max.message.bytes"]); err == nil && n > 0 {
-			limit = min(limit, n)
-		}
-		var wrong, repair []string
-		for _, kv := range topicConfig {
-			if have[kv[0]] != kv[1] {
-				wrong = append(wrong, kv[0]+"="+have[kv[0]])
-			}
-			repair = append(repair, kv[0]+"="+kv[1])
-		}
-		if wrong != nil {
-			return 0, &TopicError{
-				Topic:  r.ResourceName,
-				Reason: "it would forget records: " + strings.Join(wrong, ", "),
-				Repair: fmt.Sprintf("kafka-configs.sh --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config %s",
-					l.conn.brokers[0], r.ResourceName, strings.Join(repair, ",")),
-			}
-		}
-	}
-	return limit, nil
-}
-
-// TopicError says why a topic can't be the log, and what to do about it.
-type TopicError struct {
-	Topic  string
-	Reason string
-	Repair string // a command, or what else helps
-}
-
-func (e *TopicError) Error() string {
-	return fmt.Sprintf("topic %s is refused: %s. To repair it: %s", e.Topic, e.Reason, e.Repair)
 }
 
 // openLog makes sure that every partition begins with the same log.opened. The

@@ -36,48 +36,10 @@ func refusedTopic(t *testing.T, c *kfake.Cluster, topic, reason, repair string) 
 	}
 }
 
-func admin(t *testing.T, c *kfake.Cluster) *kafkago.Client {
-	tr := &kafkago.Transport{}
-	t.Cleanup(tr.CloseIdleConnections)
-	return &kafkago.Client{Addr: kafkago.TCP(c.ListenAddrs()...), Transport: tr, Timeout: 10 * time.Second}
-}
-
-func TestTopicsThatWouldForgetAreRefused(t *testing.T) {
-	for key, value := range map[string]string{
-		"retention.ms":    "604800000",
-		"retention.bytes": "1000000",
-		"cleanup.policy":  "compact",
-	} {
-		c := cluster(t, 1)
-		openCluster(t, c, kafka.Options{}).Close()
-		set := func(v string) {
-			res, err := admin(t, c).IncrementalAlterConfigs(t.Context(), &kafkago.IncrementalAlterConfigsRequest{
-				Resources: []kafkago.IncrementalAlterConfigsRequestResource{{
-					ResourceType: kafkago.ResourceTypeTopic, ResourceName: "lishi.users",
-					Configs: []kafkago.IncrementalAlterConfigsRequestConfig{{Name: key, Value: v, ConfigOperation: kafkago.ConfigOperationSet}},
-				}},
-			})
-			if err == nil {
-				err = res.Resources[0].Error
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
-		set(value)
-		refusedTopic(t, c, "lishi.users", key+"="+value,
-			"kafka-configs.sh --bootstrap-server "+c.ListenAddrs()[0]+" --alter --entity-type topics --entity-name lishi.users --add-config cleanup.policy=delete,retention.ms=-1,retention.bytes=-1")
-		set(map[string]string{"cleanup.policy": "delete"}[key] + map[bool]string{true: "-1"}[key != "cleanup.policy"])
-		if err := openError(t, c, kafka.Options{}); err != nil {
-			t.Errorf("%s repaired: %v", key, err)
-		}
-	}
-}
-
 func TestAnotherPartitionCountIsRefused(t *testing.T) {
 	c := cluster(t, 1)
 	openCluster(t, c, kafka.Options{}).Close()
-	res, err := admin(t, c).CreatePartitions(t.Context(), &kafkago.CreatePartitionsRequest{
+	res, err := client(t, c.ListenAddrs(), nil).CreatePartitions(t.Context(), &kafkago.CreatePartitionsRequest{
 		Topics: []kafkago.TopicPartitionsConfig{{Name: "lishi.conversations", Count: 3}},
 	})
 	if err != nil || res.Errors["lishi.conversations"] != nil {

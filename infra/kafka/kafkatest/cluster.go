@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Cluster is one running cluster of one broker or three. Its methods fail the
@@ -32,6 +33,9 @@ func Start(t testing.TB, brokers int, options ...string) *Cluster {
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the end of the brokers' logs:\n%s", c.logs())
+		}
+		for os.Mkdir(c.turn(), 0o700) != nil {
+			time.Sleep(50 * time.Millisecond)
 		}
 		if _, err := c.run("down", "--wipe"); err != nil {
 			t.Error(err)
@@ -91,6 +95,25 @@ func (c *Cluster) Pause(t testing.TB, n int) { t.Helper(); c.do(t, "pause", n) }
 // Resume lets a paused broker go on.
 func (c *Cluster) Resume(t testing.TB, n int) { t.Helper(); c.do(t, "resume", n) }
 
+// Command is a command line that does several things one after the other, each as
+// scripts/kafka wants it ("kill 1"). Commands wait for one another, and the
+// cluster's end for them.
+func (c *Cluster) Command(things ...string) []string {
+	line := fmt.Sprintf("set -e; until mkdir %[1]s 2>/dev/null; do sleep 0.1; done; trap 'rmdir %[1]s' EXIT", c.turn())
+	for _, thing := range things {
+		line += "; " + script() + " " + thing
+	}
+	return []string{"env", "LISHI_KAFKA_DIR=" + c.Dir, "bash", "-c", line}
+}
+
+// turn is a directory that is there while a Command runs.
+func (c *Cluster) turn() string { return filepath.Join(c.Dir, "turn") }
+
+func script() string {
+	_, here, _, _ := runtime.Caller(0)
+	return filepath.Join(filepath.Dir(here), "../../../scripts/kafka")
+}
+
 func (c *Cluster) do(t testing.TB, what string, n int) {
 	t.Helper()
 	if _, err := c.run(what, fmt.Sprint(n)); err != nil {
@@ -99,8 +122,7 @@ func (c *Cluster) do(t testing.TB, what string, n int) {
 }
 
 func (c *Cluster) run(args ...string) (string, error) {
-	_, here, _, _ := runtime.Caller(0)
-	cmd := exec.Command(filepath.Join(filepath.Dir(here), "../../../scripts/kafka"), args...)
+	cmd := exec.Command(script(), args...)
 	cmd.Env = append(os.Environ(), "LISHI_KAFKA_DIR="+c.Dir)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs

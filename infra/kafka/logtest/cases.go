@@ -278,20 +278,138 @@ func eachEndsReading(t *testing.T, s suite) {
 	}
 }
 
-func survivesRestart(t *testing.T, s suite) {
-	for round := range 3 {
+// survivesRestart closes and opens the log, with a restart of the brokers where
+// there is one; a log that stays open through a restart goes on by itself.
+func survivesRestart(t *testing.T, s suite, restart func(*testing.T)) {
+	for round := range 4 {
 		for i := range 10 {
 			s.append(t, Message(group(i), round))
 		}
-		s.Close(t, s.log)
-		s.log = s.Open(t, s.name)
+		stays := restart != nil && round == 3
+		if !stays {
+			s.Close(t, s.log)
+		}
+		if restart != nil && round%2 == 1 {
+			restart(t)
+		}
+		if !stays {
+			s.log = s.open(t)
+		}
 	}
 	n := 0
 	for _, rs := range s.read(t, Beginning(s.log.Layout())) {
-		n += len(rs) - 1
+		for i, r := range rs[1:] {
+			if r.Position.Offset != int64(i)+1 {
+				t.Errorf("%s is number %d", r.Position, i+1)
+			}
+			n++
+		}
 	}
-	if n != 30 {
-		t.Errorf("%d of 30 events", n)
+	if n != 40 {
+		t.Errorf("%d of 40 events", n)
+	}
+}
+
+// largeAppends is one call of many batches, of events as long as may be.
+func largeAppends(t *testing.T, s suite) {
+	var es []events.Event
+	for i := range 40 {
+		e := Message(group(i%3), i)
+		e.Body = events.MessageSent{Content: events.Content{Plain: strings.Repeat("长", 1+i*2000)}}
+		es = append(es, e)
+	}
+	last := map[events.Partition]int64{}
+	got := s.read(t, Beginning(s.log.Layout()))
+	for p, rs := range got {
+		last[p] = int64(len(rs)) - 1
+	}
+	for i, p := range s.append(t, es...) {
+		if p.Offset != last[p.Partition]+1 {
+			t.Errorf("event %d stands at %s, after %d", i, p, last[p.Partition])
+		}
+		last[p.Partition] = p.Offset
+		r, err := s.log.At(context1(t), p)
+		if err != nil || r.ID != es[i].ID || r.Body.(events.MessageSent).Content.Plain != es[i].Body.(events.MessageSent).Content.Plain {
+			t.Errorf("%s: %v", p, err)
+		}
+	}
+}
+
+// refusesSettings: a log whose topics would forget is not opened; the error names
+// the topic, the setting, and the command that repairs it.
+func refusesSettings(t *testing.T, s suite) {
+	ps := s.append(t, Message(group(1), 1))
+	for _, wrong := range [][2]string{{"retention.ms", "604800000"}, {"retention.bytes", "1000000"}, {"cleanup.policy", "compact"}} {
+		s.Alter(t, s.log, events.Users, wrong[0], wrong[1])
+		s.Close(t, s.log)
+		log, err := s.Open(t, s.name)
+		if err == nil {
+			t.Fatalf("opened with %s=%s", wrong[0], wrong[1])
+		}
+		right := "-1"
+		if wrong[0] == "cleanup.policy" {
+			right = "delete"
+		}
+		for _, part := range []string{events.Users.Name(), wrong[0] + "=" + wrong[1], "kafka-configs.sh", "--add-config " + wrong[0] + "=" + right} {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("%v\ndoes not say %s", err, part)
+			}
+		}
+		s.Alter(t, log, events.Users, wrong[0], right)
+		s.log = s.open(t)
+	}
+	if r, err := s.log.At(context1(t), ps[0]); err != nil || r.Position != ps[0] {
+		t.Error(r, err)
+	}
+}
+
+// FullDisk appends to a log until its disk is full. room makes more of it, with a
+// restart where one is needed, and returns the log to go on with. What was
+// acknowledged before and after is there, in order and once.
+func FullDisk(t *testing.T, log events.AsyncLog, room func() events.AsyncLog) {
+	t.Helper()
+	stream := group(1)
+	event := func(n int) events.Event {
+		e := Message(stream, n)
+		e.Body = events.MessageSent{Content: events.Content{Plain: strings.Repeat("x", 30_000)}}
+		return e
+	}
+	var acked []events.Position
+	for n := 0; ; n++ {
+		p, err := log.Append(context1(t), event(n))
+		if err != nil {
+			if !errors.Is(err, events.ErrUnavailable) && !errors.Is(err, events.ErrUnknown) {
+				t.Fatal(err)
+			}
+			t.Logf("full after %d events: %v", n, err)
+			break
+		}
+		if acked = append(acked, p[0]); n > 10_000 {
+			t.Fatal("the disk is not full")
+		}
+	}
+	if _, err := log.Append(context1(t), event(len(acked))); !errors.Is(err, events.ErrUnavailable) && !errors.Is(err, events.ErrUnknown) {
+		t.Errorf("on a full disk: %v", err)
+	}
+	log = room()
+	for n := len(acked); n < len(acked)+20; n++ {
+		p, err := log.Append(context1(t), event(n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p[0].Offset <= acked[len(acked)-1].Offset {
+			t.Errorf("%s after %s", p[0], acked[len(acked)-1])
+		}
+	}
+	p := acked[0].Partition
+	got, err := Read(context1(t), log, events.Cursor{p: 0}, events.Cursor{p: acked[len(acked)-1].Offset})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, at := range acked {
+		if r := got[p][at.Offset-1]; r.Request != fmt.Sprint(n) {
+			t.Fatalf("%s holds %s, and %d was acknowledged", at, r.Request, n)
+		}
 	}
 }
 

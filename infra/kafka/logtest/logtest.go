@@ -19,12 +19,27 @@ import (
 type Backend struct {
 	// Open makes a new log, or opens the one that was made under that name. It
 	// is closed by Close, or by the end of the test.
-	Open  func(t *testing.T, name string) events.AsyncLog
+	Open  func(t *testing.T, name string) (events.AsyncLog, error)
 	Close func(t *testing.T, log events.AsyncLog)
+	// Alter changes a setting of a topic of an open log.
+	Alter func(t *testing.T, log events.AsyncLog, topic events.Topic, setting, value string)
+	// Restart stops all brokers in order and starts them again; nil where they
+	// are part of the log and restart with it.
+	Restart func(t *testing.T)
 }
 
 // Run runs the suite. Every test has a log of its own.
 func Run(t *testing.T, b Backend) {
+	open := func(t *testing.T, name string) suite {
+		s := suite{Backend: b, name: fmt.Sprintf("%s-%d", strings.ToLower(name), rand.Uint32())}
+		s.log = s.open(t)
+		return s
+	}
+	t.Run("All", func(t *testing.T) { all(t, open) })
+	t.Run("SurvivesRestartOfBrokers", func(t *testing.T) { survivesRestart(t, open(t, "restart"), b.Restart) })
+}
+
+func all(t *testing.T, open func(t *testing.T, name string) suite) {
 	for name, test := range map[string]func(*testing.T, suite){
 		"BeginsWithLogOpened":      beginsWithLogOpened,
 		"ReadsWhatWasAppended":     readsWhatWasAppended,
@@ -39,14 +54,14 @@ func Run(t *testing.T, b Backend) {
 		"RefusesWhatIsTooLarge":    refusesWhatIsTooLarge,
 		"EndedContextAppendsNone":  endedContextAppendsNone,
 		"EachEndsReading":          eachEndsReading,
-		"SurvivesRestart":          survivesRestart,
+		"RefusesSettings":          refusesSettings,
+		"LargeAppends":             largeAppends,
+		"SurvivesReopening":        func(t *testing.T, s suite) { survivesRestart(t, s, nil) },
 		"ClosedLogRefuses":         closedLogRefuses,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := suite{Backend: b, name: fmt.Sprintf("%s-%d", strings.ToLower(name), rand.Uint32())}
-			s.log = b.Open(t, s.name)
-			test(t, s)
+			test(t, open(t, name))
 		})
 	}
 }
@@ -73,6 +88,15 @@ func context1(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+func (s suite) open(t *testing.T) events.AsyncLog {
+	t.Helper()
+	log, err := s.Open(t, s.name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return log
 }
 
 func (s suite) append(t *testing.T, es ...events.Event) []events.Position {
