@@ -37,12 +37,35 @@ func openLog(ctx context.Context, cfg config.Config, m *telemetry.Metrics, logge
 	if err != nil {
 		return nil, nil, err
 	}
-	l, err := kafka.Open(ctx, o)
+	l, err := reach(ctx, o, logger)
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("log: %w", err), open.close())
 	}
 	open.add(l.Close)
 	return l, open, nil
+}
+
+// A start waits for Kafka so long: brokers that start at the same time are not
+// there yet, and of several one may be gone.
+const (
+	startPatience = time.Minute
+	startPause    = 500 * time.Millisecond
+)
+
+// reach opens the log, again and again while Kafka can't be reached.
+func reach(ctx context.Context, o kafka.Options, logger *slog.Logger) (*kafka.Log, error) {
+	for deadline := time.Now().Add(startPatience); ; {
+		l, err := kafka.Open(ctx, o)
+		if err == nil || o.Embedded != nil || !errors.Is(err, events.ErrUnavailable) || time.Now().After(deadline) {
+			return l, err
+		}
+		logger.Warn("Kafka can't be reached, trying again", "error", err)
+		select {
+		case <-time.After(startPause):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
 }
 
 // logOptions says where the log is that the settings name, and opens the

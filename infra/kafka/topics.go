@@ -118,7 +118,7 @@ func (l *Log) createTopics(ctx context.Context, o Options, found map[string]int)
 func (l *Log) create(ctx context.Context, topics []kafka.TopicConfig) error {
 	res, err := l.conn.client.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: topics})
 	if err != nil {
-		return fmt.Errorf("making topics: %w", err)
+		return fmt.Errorf("%w: making topics: %w", events.ErrUnavailable, err)
 	}
 	for name, err := range res.Errors {
 		if err != nil && !errors.Is(err, kafka.TopicAlreadyExists) { // another node was quicker

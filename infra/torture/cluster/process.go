@@ -57,12 +57,22 @@ func (p *process) start() error {
 		err := cmd.Wait()
 		p.mu.Lock()
 		if p.cmd == cmd && !p.killed {
-			p.ended = fmt.Errorf("%s ended by itself: %v; see %s", p.name, err, p.log)
+			p.ended = fmt.Errorf("%s ended by itself: %v: %s", p.name, err, p.lastWords())
 		}
 		p.mu.Unlock()
 		close(done)
 	}()
 	return nil
+}
+
+// lastWords is the end of the log.
+func (p *process) lastWords() string {
+	raw, err := os.ReadFile(p.log)
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(strings.TrimSpace(string(raw)), "\n")
+	return strings.Join(lines[max(0, len(lines)-4):], " | ")
 }
 
 func (p *process) runningLocked() bool {
