@@ -11,6 +11,7 @@ import (
 
 	"lishi/events"
 	"lishi/events/ledger"
+	"lishi/events/seededfault"
 )
 
 // A step is what one attempt at a command came to.
@@ -87,6 +88,9 @@ func (h *Handler) attempt(p *pending, mayBlock bool) step {
 	p.outstanding, p.revision, p.prev, p.basis = true, e.Revision, e.Prev, e.Basis
 	part.mu.Unlock()
 	h.log.AppendAsync(e, p.appended(h))
+	if seededfault.Planted(seededfault.EarlyAnswer) && p.ordering == events.ByBasis {
+		h.answer(p, Outcome{Event: events.Recorded{Event: e, Position: events.Position{Partition: part.partition, Offset: basis + 1}, At: e.Time}})
+	}
 	return sent
 }
 
@@ -251,7 +255,7 @@ func (h *Handler) refuse(p *pending) {
 	behind := slices.DeleteFunc(p.rests.partitions(h.book.Layout()), func(q events.Partition) bool {
 		return slices.Contains(p.caught, q)
 	})
-	if len(behind) == 0 {
+	if len(behind) == 0 || seededfault.Planted(seededfault.SkipBarrier) {
 		h.answer(p, Outcome{Err: p.why})
 		return
 	}

@@ -6,6 +6,7 @@ import (
 
 	"lishi/events"
 	"lishi/events/ledger"
+	"lishi/events/seededfault"
 )
 
 // Observe implements tail.Observer: it answers those who wait for the record, in
@@ -99,6 +100,9 @@ func (d *delivery) person(p *person) {
 			d.of, d.encoded = d.frame, d.frame.encode(d.server.o.Dates)
 		}
 		c.deliver(d.part, at, d.encoded)
+		if seededfault.Sometimes(seededfault.DeliverTwice, 100) {
+			c.deliver(d.part, at, d.encoded)
+		}
 		d.sent++
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"lishi/events"
+	"lishi/events/seededfault"
 	"lishi/ws/wire"
 )
 
@@ -58,6 +59,9 @@ func (c *session) meetAgain() events.Cursor {
 // is read is bounded by the places among the backlogs, how long a client takes to
 // read it is not.
 func (c *session) backlog(p events.Partition, after, upTo int64) error {
+	if seededfault.Planted(seededfault.LoseOnResume) {
+		after++
+	}
 	for after < upTo {
 		read, passed, err := c.read(p, after, upTo)
 		if err != nil {
