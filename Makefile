@@ -4,9 +4,12 @@ GO ?= go
 export CGO_ENABLED = 0
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 RUN_FLAGS ?=
+RUNS ?= 100
+SEED ?= 1
+TORTURE_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-kafka race bench lint web clean tools engine docs
+.PHONY: help build run test test-kafka torture race bench lint web clean tools engine docs
 
 help: ## list the chores
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +33,11 @@ test-kafka: engine ## the log on a real Apache Kafka of one and three brokers (n
 	@scripts/check-tools java mvn
 	@$(GO) test -tags kafka -timeout 9m ./infra/kafka/...
 	@$(GO) test -tags kafka -timeout 9m -run Kafka ./infra/app/system
+	@$(GO) test -tags kafka -timeout 15m -run Kafka ./infra/torture
+
+torture: engine ## clients against nodes and brokers that are killed, paused and cut off, their histories checked (docs/torture.md)
+	@$(GO) build -o bin/torture ./infra/torture
+	@bin/torture -runs $(RUNS) -seed $(SEED) $(TORTURE_FLAGS)
 
 race: engine ## the Go tests under the race detector (needs a C compiler)
 	@CGO_ENABLED=1 $(GO) test -race -short ./...

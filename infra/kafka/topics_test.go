@@ -9,7 +9,9 @@ import (
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"lishi/events"
 	"lishi/infra/kafka"
@@ -139,4 +141,28 @@ func TestNobodyThere(t *testing.T) {
 	if _, err := kafka.Open(ctx, kafka.Options{}); err == nil {
 		t.Error("opened nothing")
 	}
+}
+
+// A broker that has yet to hear of a new topic says that there is none: that is
+// no reason to give a start up.
+func TestABrokerThatHasNotHeardOfTheTopic(t *testing.T) {
+	c := cluster(t, 1)
+	c.ControlKey(int16(kmsg.DescribeConfigs), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		res := r.ResponseKind().(*kmsg.DescribeConfigsResponse)
+		for _, asked := range r.(*kmsg.DescribeConfigsRequest).Resources {
+			one := kmsg.NewDescribeConfigsResponseResource()
+			one.ErrorCode, one.ResourceType, one.ResourceName = kerr.UnknownTopicOrPartition.Code, asked.ResourceType, asked.ResourceName
+			res.Resources = append(res.Resources, one)
+		}
+		return res, nil, true
+	})
+	o := kafka.Options{Brokers: c.ListenAddrs(), Layout: events.Layout{Conversations: 1, Users: 1}, Logger: quiet()}
+	if _, err := kafka.Open(t.Context(), o); !errors.Is(err, events.ErrUnavailable) {
+		t.Fatal(err)
+	}
+	l, err := kafka.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
 }

@@ -81,8 +81,10 @@ func run(ctx context.Context, seed uint64, s shape, o options) (*outcome, error)
 	if err != nil {
 		return nil, err
 	}
-	if err := begin(ws); err != nil {
-		return nil, err
+	if err := begin(ws); err != nil { // nothing was done to it yet
+		h.Notef("at the beginning: %v", err)
+		out.judge()
+		return out, nil
 	}
 	working, stop := context.WithTimeout(ctx, o.length)
 	defer stop()
