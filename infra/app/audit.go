@@ -88,6 +88,25 @@ func trusted(cfg config.Config, given []string) (keys []ed25519.PublicKey, err e
 	return []ed25519.PublicKey{own.Public()}, nil
 }
 
+// audited opens the log that a command's settings name, with the key that signs
+// for it, for as long as work takes.
+func (p *program) audited(c *cobra.Command, work func(a *kafka.Archive, key merkle.Key) error) (err error) {
+	cfg, _, err := load(c)
+	if err != nil {
+		return err
+	}
+	key, err := auditorsKey(cfg)
+	if err != nil {
+		return err
+	}
+	a, open, err := p.archive(c.Context(), cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, open.close()) }()
+	return work(a, key)
+}
+
 // archive opens the log that the settings name, to be read alone.
 func (p *program) archive(ctx context.Context, cfg config.Config) (_ *kafka.Archive, open closers, err error) {
 	defer func() {
@@ -171,50 +190,45 @@ With --out each checkpoint is written to DIR/PARTITION-SIZE.checkpoint; a file
 that is there already is left as it is, and compared.`,
 	}, config.Log, config.Audit)
 	c.Flags().StringVar(&out, "out", "", "directory for the checkpoints")
-	c.RunE = func(c *cobra.Command, args []string) (err error) {
-		cfg, _, err := load(c)
-		if err != nil {
-			return err
-		}
-		key, err := auditorsKey(cfg)
-		if err != nil {
-			return err
-		}
-		a, open, err := p.archive(c.Context(), cfg)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, open.close()) }()
-		parts, err := partitions(a, args)
-		if err != nil {
-			return err
-		}
-		var heads []signedHead
-		for _, part := range parts {
-			head, signed, err := p.head(c.Context(), a, part, key)
-			if err != nil {
-				return err
-			}
-			if out != "" {
-				if err := keep(out, fmt.Sprintf("%s-%d.checkpoint", part, head.Size), signed); err != nil {
-					return err
-				}
-			}
-			heads = append(heads, signedHead{part.String(), head.Size, base64.StdEncoding.EncodeToString(head.Root[:]), string(signed)})
-		}
-		if p.asJSON {
-			return p.json(heads)
-		}
-		for _, h := range heads {
-			if out == "" {
-				fmt.Fprintln(p.out, h.Checkpoint)
-			} else {
-				fmt.Fprintf(p.out, "%s  %d records\n", h.Partition, h.Size)
-			}
-		}
-		return nil
+	c.RunE = func(c *cobra.Command, args []string) error {
+		return p.audited(c, func(a *kafka.Archive, key merkle.Key) error {
+			return p.checkpoints(c.Context(), a, key, args, out)
+		})
 	}
 	return c
+}
+
+// checkpoints signs the heads of the partitions named, or of all, and prints
+// them or keeps them in a directory.
+func (p *program) checkpoints(ctx context.Context, a *kafka.Archive, key merkle.Key, named []string, out string) error {
+	parts, err := partitions(a, named)
+	if err != nil {
+		return err
+	}
+	var heads []signedHead
+	for _, part := range parts {
+		head, signed, err := p.head(ctx, a, part, key)
+		if err != nil {
+			return err
+		}
+		if out != "" {
+			if err := keep(out, fmt.Sprintf("%s-%d.checkpoint", part, head.Size), signed); err != nil {
+				return err
+			}
+		}
+		heads = append(heads, signedHead{part.String(), head.Size, base64.StdEncoding.EncodeToString(head.Root[:]), string(signed)})
+	}
+	if p.asJSON {
+		return p.json(heads)
+	}
+	for _, h := range heads {
+		if out == "" {
+			fmt.Fprintln(p.out, h.Checkpoint)
+		} else {
+			fmt.Fprintf(p.out, "%s  %d records\n", h.Partition, h.Size)
+		}
+	}
+	return nil
 }
 
 // partitions are those named, or all.

@@ -2,8 +2,8 @@ package app
 
 import (
 	"context"
+	"crypto/ed25519"
 	"encoding"
-	"errors"
 	"fmt"
 	"os"
 
@@ -12,6 +12,7 @@ import (
 	"lishi/events"
 	"lishi/events/merkle"
 	"lishi/infra/config"
+	"lishi/infra/kafka"
 )
 
 func (p *program) auditProve() *cobra.Command {
@@ -31,14 +32,16 @@ nor server.`,
 		if err != nil {
 			return usageError{err}
 		}
-		return p.prove(c, at.Partition, out, func(size int64) (offsets, olds []int64, err error) {
-			if at.Offset >= size {
-				return nil, nil, fmt.Errorf("%s is not in the log: the partition has %d records", at, size)
-			}
-			return []int64{at.Offset}, nil, nil
-		}, func(v *merkle.Prover, records map[int64][]byte, signed []byte) (encoding.TextMarshaler, error) {
-			path, err := v.Inclusion(at.Offset)
-			return &merkle.Inclusion{Record: records[at.Offset], Offset: at.Offset, Path: path, Checkpoint: signed}, err
+		return p.audited(c, func(a *kafka.Archive, key merkle.Key) error {
+			return p.prove(c.Context(), a, key, at.Partition, out, func(size int64) (offsets, olds []int64, err error) {
+				if at.Offset >= size {
+					return nil, nil, fmt.Errorf("%s is not in the log: the partition has %d records", at, size)
+				}
+				return []int64{at.Offset}, nil, nil
+			}, func(v *merkle.Prover, records map[int64][]byte, signed []byte) (encoding.TextMarshaler, error) {
+				path, err := v.Inclusion(at.Offset)
+				return &merkle.Inclusion{Record: records[at.Offset], Offset: at.Offset, Path: path, Checkpoint: signed}, err
+			})
 		})
 	}
 	return c
@@ -57,68 +60,53 @@ checks it with neither log nor server.`,
 	}, config.Log, config.Audit)
 	c.Flags().StringVar(&out, "out", "", "file for the proof; without it, it is printed")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		cfg, _, err := load(c)
-		if err != nil {
-			return err
-		}
-		key, err := auditorsKey(cfg)
-		if err != nil {
-			return err
-		}
-		text, err := os.ReadFile(args[0])
-		if err != nil {
-			return err
-		}
-		old, err := merkle.Open(text, key.Public())
-		if err != nil {
-			return &Finding{fmt.Sprintf("%s: %v", args[0], err)}
-		}
-		_, part, err := merkle.ParseOrigin(old.Origin)
-		if err != nil {
-			return &Finding{fmt.Sprintf("%s: %v", args[0], err)}
-		}
-		return p.prove(c, part, out, func(size int64) (offsets, olds []int64, err error) {
-			if old.Size > size {
-				return nil, nil, &Finding{fmt.Sprintf("%s had %d records and has %d: it was rolled back", part, old.Size, size)}
-			}
-			return nil, []int64{old.Size}, nil
-		}, func(v *merkle.Prover, _ map[int64][]byte, signed []byte) (encoding.TextMarshaler, error) {
-			path, err := v.Consistency(old.Size)
-			if err != nil {
-				return nil, err
-			}
-			now, err := merkle.Open(signed, key.Public())
-			if err != nil {
-				return nil, err
-			}
-			proof := &merkle.Consistency{Old: old.Size, Path: path, Checkpoint: signed}
-			if err := proof.Verify(old, now); err != nil {
-				return nil, &Finding{err.Error()}
-			}
-			return proof, nil
+		return p.audited(c, func(a *kafka.Archive, key merkle.Key) error {
+			return p.proveConsistency(c.Context(), a, key, args[0], out)
 		})
 	}
 	return c
 }
 
+func (p *program) proveConsistency(ctx context.Context, a *kafka.Archive, key merkle.Key, path, out string) error {
+	old, err := openCheckpoint(path, []ed25519.PublicKey{key.Public()})
+	if err != nil {
+		return err
+	}
+	_, part, err := merkle.ParseOrigin(old.Origin)
+	if err != nil {
+		return &Finding{fmt.Sprintf("%s: %v", path, err)}
+	}
+	return p.prove(ctx, a, key, part, out, func(size int64) (offsets, olds []int64, err error) {
+		if old.Size > size {
+			return nil, nil, &Finding{fmt.Sprintf("%s had %d records and has %d: it was rolled back", part, old.Size, size)}
+		}
+		return nil, []int64{old.Size}, nil
+	}, func(v *merkle.Prover, _ map[int64][]byte, signed []byte) (encoding.TextMarshaler, error) {
+		path, err := v.Consistency(old.Size)
+		if err != nil {
+			return nil, err
+		}
+		now, err := merkle.Open(signed, key.Public())
+		if err != nil {
+			return nil, err
+		}
+		proof := &merkle.Consistency{Old: old.Size, Path: path, Checkpoint: signed}
+		if err := proof.Verify(old, now); err != nil {
+			return nil, &Finding{err.Error()}
+		}
+		return proof, nil
+	})
+}
+
+// wanted says which proofs are to be made of a partition of that size, and made
+// makes one of what was read.
+type (
+	wanted func(size int64) (offsets, olds []int64, err error)
+	made   func(v *merkle.Prover, records map[int64][]byte, signed []byte) (encoding.TextMarshaler, error)
+)
+
 // prove reads a partition once, signs its head and writes what is made of both.
-func (p *program) prove(c *cobra.Command, part events.Partition, out string,
-	wanted func(size int64) (offsets, olds []int64, err error),
-	proof func(v *merkle.Prover, records map[int64][]byte, signed []byte) (encoding.TextMarshaler, error),
-) (err error) {
-	cfg, _, err := load(c)
-	if err != nil {
-		return err
-	}
-	key, err := auditorsKey(cfg)
-	if err != nil {
-		return err
-	}
-	a, open, err := p.archive(c.Context(), cfg)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, open.close()) }()
+func (p *program) prove(ctx context.Context, a *kafka.Archive, key merkle.Key, part events.Partition, out string, wanted wanted, made made) error {
 	size, ok := a.Records[part]
 	if !ok {
 		return fmt.Errorf("the log has no partition %s", part)
@@ -135,7 +123,7 @@ func (p *program) prove(c *cobra.Command, part events.Partition, out string,
 	for _, o := range offsets {
 		records[o] = nil
 	}
-	err = p.leaves(c.Context(), a, part, size, func(offset int64, r events.Record) {
+	err = p.leaves(ctx, a, part, size, func(offset int64, r events.Record) {
 		prover.Append(events.LeafHash(r))
 		if _, ok := records[offset]; ok {
 			records[offset] = events.AppendRecord(nil, r)
@@ -148,11 +136,11 @@ func (p *program) prove(c *cobra.Command, part events.Partition, out string,
 	if err != nil {
 		return err
 	}
-	made, err := proof(prover, records, signed)
+	proof, err := made(prover, records, signed)
 	if err != nil {
 		return err
 	}
-	text, err := made.MarshalText()
+	text, err := proof.MarshalText()
 	if err != nil {
 		return err
 	}
@@ -176,7 +164,7 @@ type verifiedEvent struct {
 }
 
 // describe reads the record of a proof that holds.
-func describe(ctx context.Context, origin string, size int64, offset int64, r events.Record) (verifiedEvent, error) {
+func describe(origin string, size int64, offset int64, r events.Record) (verifiedEvent, error) {
 	_, part, err := merkle.ParseOrigin(origin)
 	if err != nil {
 		return verifiedEvent{}, err

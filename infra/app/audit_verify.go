@@ -61,7 +61,7 @@ Exit status 3 means that something does not hold.`,
 			before = &cp
 		}
 		for _, path := range args {
-			if err := p.verifyFile(c.Context(), path, before, trust); err != nil {
+			if err := p.verifyFile(path, before, trust); err != nil {
 				return err
 			}
 		}
@@ -84,7 +84,7 @@ func openCheckpoint(path string, trust []ed25519.PublicKey) (merkle.Checkpoint, 
 	return c, nil
 }
 
-func (p *program) verifyFile(ctx context.Context, path string, old *merkle.Checkpoint, trust []ed25519.PublicKey) error {
+func (p *program) verifyFile(path string, old *merkle.Checkpoint, trust []ed25519.PublicKey) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return err
@@ -103,7 +103,7 @@ func (p *program) verifyFile(ctx context.Context, path string, old *merkle.Check
 		if err != nil {
 			return wrong(err)
 		}
-		v, err := describe(ctx, c.Origin, c.Size, in.Offset, r)
+		v, err := describe(c.Origin, c.Size, in.Offset, r)
 		if err != nil {
 			return wrong(err)
 		}
