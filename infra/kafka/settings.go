@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -137,10 +136,7 @@ func (l *Log) settings(ctx context.Context, topics []string) (map[string]map[str
 	}
 	settings := map[string]map[string]string{}
 	for _, r := range res.Resources {
-		switch {
-		case errors.Is(r.Error, kafka.UnknownTopicOrPartition): // this broker has yet to hear of it
-			return nil, fmt.Errorf("%w: topic %s: %w", events.ErrUnavailable, r.ResourceName, r.Error)
-		case r.Error != nil:
+		if r.Error != nil {
 			return nil, fmt.Errorf("topic %s: %w", r.ResourceName, r.Error)
 		}
 		settings[r.ResourceName] = map[string]string{}
