@@ -71,7 +71,7 @@ func (s *Server) serveURL(w http.ResponseWriter, req *http.Request) {
 		answer(&reply{url: q.url, uniqueNo: q.uniqueNo}, http.StatusOK)
 		return
 	}
-	p, claims, bad, wait := s.admitHTTP(&q, started)
+	p, claims, bad, wait := s.admitHTTP(&q, req.RemoteAddr, started)
 	if bad != nil {
 		fail(bad, wait)
 		return
@@ -128,13 +128,13 @@ func (s *Server) command(req *http.Request, url *URL, d decoded, p *person, clai
 	}
 }
 
-func (s *Server) admitHTTP(q *request, now time.Time) (p *person, claims Claims, bad *commands.Refusal, wait time.Duration) {
+func (s *Server) admitHTTP(q *request, from string, now time.Time) (p *person, claims Claims, bad *commands.Refusal, wait time.Duration) {
 	token, bad := q.params.str("token")
 	if bad == nil && token == "" {
 		bad = refuse(commands.Unauthorized, "token is missing")
 	}
 	if bad == nil {
-		claims, bad = s.check(token, now)
+		claims, bad = s.check(token, from, now)
 	}
 	if bad != nil {
 		return nil, claims, bad, 0

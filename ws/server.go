@@ -188,7 +188,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return // the request has been answered
 	}
 	s.o.Metrics.Connected(1)
-	conn.Start(newSession(s, conn))
+	conn.Start(newSession(s, conn, r.RemoteAddr))
 }
 
 // Online tells whether a user has a logged-in connection to this node.

@@ -27,6 +27,7 @@ const (
 type session struct {
 	server *Server
 	conn   *wire.Conn
+	from   string          // the client's address, for logs
 	ctx    context.Context // ends with the connection
 	cancel context.CancelFunc
 
@@ -65,9 +66,9 @@ type session struct {
 	gone     bool
 }
 
-func newSession(s *Server, conn *wire.Conn) *session {
+func newSession(s *Server, conn *wire.Conn, from string) *session {
 	c := &session{
-		server: s, conn: conn,
+		server: s, conn: conn, from: from,
 		slots: make(chan struct{}, s.o.InFlight), queries: make(chan struct{}, s.o.Queries),
 		live: make([]bool, len(s.partitions)), patience: s.patience(), refilled: s.o.Now(),
 	}
@@ -161,7 +162,7 @@ func (c *session) authorise(q *request, now time.Time) *commands.Refusal {
 		if bad != nil {
 			return bad
 		}
-		claims, err := c.server.check(token, now)
+		claims, err := c.server.check(token, c.from, now)
 		if err != nil {
 			return err
 		}
@@ -178,9 +179,10 @@ func (c *session) authorise(q *request, now time.Time) *commands.Refusal {
 func expired(c Claims, now time.Time) bool { return !c.Expires.IsZero() && !now.Before(c.Expires) }
 
 // check verifies a token. Its user id must be one that the protocol can carry.
-func (s *Server) check(token string, now time.Time) (Claims, *commands.Refusal) {
+func (s *Server) check(token, from string, now time.Time) (Claims, *commands.Refusal) {
 	claims, err := s.verify(token, now)
 	if err != nil {
+		s.o.Logger.Info("a token was refused", "from", from, "error", err)
 		return claims, refuse(commands.Unauthorized, err.Error())
 	}
 	if claims.UserID == "" {

@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/pprof"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lishi/infra/certificates"
 	"lishi/infra/config"
 	"lishi/infra/telemetry"
 	"lishi/ws/wire"
@@ -51,6 +54,14 @@ func (p *program) run(ctx context.Context, cfg config.Config) error {
 		return err
 	}
 	defer l.Close()
+	scheme := ""
+	if cfg.TLSCert != "" {
+		t, err := certificates.Server(cfg.TLSCert, cfg.TLSKey, logger)
+		if err != nil {
+			return &config.Error{Setting: "tls-cert", Origin: "flags, environment or file", Problem: err.Error()}
+		}
+		l, scheme = tls.NewListener(l, t), "s"
+	}
 	if err := debug(ctx, cfg.DebugListen); err != nil {
 		return err
 	}
@@ -58,7 +69,12 @@ func (p *program) run(ctx context.Context, cfg config.Config) error {
 	if err != nil {
 		return err
 	}
-	server := wire.NewServer(n.routes())
+	networks, err := config.ParseNetworks(cfg.TrustedProxies)
+	if err != nil {
+		return err
+	}
+	server := wire.NewServer(behindProxies(networks, n.routes()))
+	server.ErrorLog = slog.NewLogLogger(logger.Handler(), slog.LevelDebug) // of handshakes that failed, mostly
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
 	failed := n.start()
@@ -71,7 +87,7 @@ func (p *program) run(ctx context.Context, cfg config.Config) error {
 					logger.Error("the demo people could not be made", "error", err)
 				}
 			}
-			p.greet(l.Addr(), cfg, time.Since(begun))
+			p.greet(l.Addr(), scheme, cfg, time.Since(begun))
 		case <-ctx.Done():
 		}
 	}()
@@ -95,11 +111,11 @@ func (p *program) run(ctx context.Context, cfg config.Config) error {
 }
 
 // greet tells a person where to go, once the log is read.
-func (p *program) greet(addr net.Addr, cfg config.Config, took time.Duration) {
+func (p *program) greet(addr net.Addr, s string, cfg config.Config, took time.Duration) {
 	fmt.Fprintf(p.out, "lishi %s is ready after %.1f s\n", Version, took.Seconds())
-	fmt.Fprintf(p.out, "  page     http://%s/\n", addr)
-	fmt.Fprintf(p.out, "  sockets  ws://%s/ws\n", addr)
-	fmt.Fprintf(p.out, "  health   http://%s/readyz and /metrics\n", addr)
+	fmt.Fprintf(p.out, "  page     http%s://%s/\n", s, addr)
+	fmt.Fprintf(p.out, "  sockets  ws%s://%s/ws\n", s, addr)
+	fmt.Fprintf(p.out, "  health   http%s://%s/readyz and /metrics\n", s, addr)
 	if cfg.KafkaBrokers == "" || cfg.ClickHouse == "" {
 		fmt.Fprintf(p.out, "  data     %s\n", cfg.Data)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"os"
 	"reflect"
 	"slices"
@@ -24,9 +25,13 @@ import (
 // the parts of the program it belongs to: commands that run only some of them
 // have only their settings. What has no part is the server's alone.
 type Config struct {
-	Listen string `name:"listen" part:"address" default:"127.0.0.1:8080" help:"address of the page, the sockets and the HTTP urls"`
-	Data   string `name:"data" part:"log,models,tokens,engine,audit" default:"./data" help:"data directory: key, embedded log and embedded ClickHouse"`
-	Demo   bool   `name:"demo" default:"false" help:"make five demo people and let anybody be one of them; never on a public address"`
+	Listen         string `name:"listen" part:"address" default:"127.0.0.1:8080" help:"address of the page, the sockets and the HTTP urls"`
+	TLSCert        string `name:"tls-cert" default:"" help:"PEM file of the certificate, and of its issuers behind it, that the address is served with; read again when it changes; empty: no TLS"`
+	TLSKey         string `name:"tls-key" default:"" help:"PEM file of the certificate's key"`
+	TrustedProxies string `name:"trusted-proxies" default:"" help:"addresses and networks (10.0.0.0/8), joined by commas, whose X-Forwarded-For and X-Forwarded-Proto are believed"`
+
+	Data string `name:"data" part:"log,models,tokens,engine,audit" default:"./data" help:"data directory: key, embedded log and embedded ClickHouse"`
+	Demo bool   `name:"demo" default:"false" help:"make five demo people and let anybody be one of them; never on a public address"`
 
 	KafkaBrokers string `name:"kafka-brokers" part:"log,audit" default:"" help:"Kafka bootstrap addresses host:port,…; empty: the embedded broker"`
 	ClickHouse   string `name:"clickhouse" part:"models" default:"" help:"ClickHouse DSN (clickhouse://user:password@host:9000/database or http://…); empty: the embedded engine" secret:"true"`
@@ -286,6 +291,12 @@ func (c *Config) check(byName map[string]*Setting) (problems []error) {
 			bad("send-queue", "%d is less than %d, which one push may need", c.SendQueue, least)
 		}
 	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		bad("tls-cert", "it and tls-key go together")
+	}
+	if _, err := ParseNetworks(c.TrustedProxies); err != nil {
+		bad("trusted-proxies", "%v", err)
+	}
 	switch c.LogLevel {
 	case "debug", "info", "warn", "error":
 	default:
@@ -297,6 +308,25 @@ func (c *Config) check(byName map[string]*Setting) (problems []error) {
 		bad("log-format", "%q is not auto, text or json", c.LogFormat)
 	}
 	return problems
+}
+
+// ParseNetworks reads addresses and networks joined by commas.
+func ParseNetworks(list string) (networks []netip.Prefix, err error) {
+	if list == "" {
+		return nil, nil
+	}
+	for text := range strings.SplitSeq(list, ",") {
+		text = strings.TrimSpace(text)
+		n, err := netip.ParsePrefix(text)
+		if addr, addrErr := netip.ParseAddr(text); addrErr == nil {
+			n, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%q is no address and no network like 10.0.0.0/8", text)
+		}
+		networks = append(networks, n.Masked())
+	}
+	return networks, nil
 }
 
 // Shown is the value as it may be printed: secrets are not.

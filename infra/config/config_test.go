@@ -65,6 +65,8 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		"content too long":    {flags: map[string]string{"max-content": "2000000"}, want: "max-content"},
 		"message too short":   {flags: map[string]string{"max-message": "16384"}, want: "max-message"},
 		"queue too small":     {flags: map[string]string{"send-queue": "1000"}, want: "send-queue"},
+		"key without cert":    {flags: map[string]string{"tls-key": "k.pem"}, want: "go together"},
+		"no network":          {flags: map[string]string{"trusted-proxies": "10.0.0.0/8,proxy"}, want: `"proxy" is no address`},
 		"log format":          {flags: map[string]string{"log-format": "xml"}, want: "log-format"},
 	} {
 		t.Run(name, func(t *testing.T) {

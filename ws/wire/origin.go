@@ -68,7 +68,19 @@ func (u *Upgrader) originAllowed(r *http.Request) bool {
 		return false
 	}
 	o, err := url.Parse(named[0])
-	return err == nil && o.Host != "" && sameHost(o, r.Host)
+	return err == nil && o.Host != "" && sameHost(o, r.Host) && sameScheme(o, r)
+}
+
+// sameScheme reports whether the origin has the request's scheme, as far as that
+// is known: a page that came without TLS is another site's.
+func sameScheme(origin *url.URL, r *http.Request) bool {
+	switch {
+	case r.URL != nil && r.URL.Scheme != "": // as a trusted proxy says
+		return origin.Scheme == r.URL.Scheme
+	case r.TLS != nil:
+		return origin.Scheme == "https"
+	}
+	return true
 }
 
 // sameHost reports whether the origin's host and port are the request's.

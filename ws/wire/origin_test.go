@@ -1,7 +1,9 @@
 package wire
 
 import (
+	"crypto/tls"
 	"net/http"
+	"net/url"
 	"slices"
 	"testing"
 )
@@ -33,6 +35,33 @@ var tricky = []string{
 	"https://chat.example.com@evil.example", "https://evil.example/https://chat.example.com", "https://example.com", "https://a.chat.example.com",
 	"https://chat.example.com.", " https://chat.example.com", "https://chat.example.com https://evil.example", "https://chat.example.com,https://evil.example",
 	"https://chat.example.com\x00", "https://chat-example.com", "chat.example.com", "file://", "https://chat.example.co",
+}
+
+// The server's own origin has its scheme, where that is known.
+func TestOwnOrigin(t *testing.T) {
+	u := NewUpgrader(Options{})
+	for _, tc := range []struct {
+		origin, scheme string
+		tls, allowed   bool
+	}{
+		{"https://lishi.example", "", true, true},
+		{"http://lishi.example", "", true, false},
+		{"https://lishi.example", "https", false, true},
+		{"http://lishi.example", "https", false, false},
+		{"https://lishi.example", "http", false, false},
+		{"http://lishi.example", "http", true, true}, // the proxy speaks TLS, the client does not
+		{"https://lishi.example", "", false, true},   // a proxy that nobody said is one
+		{"http://lishi.example", "", false, true},
+		{"https://other.example", "https", true, false},
+	} {
+		r := &http.Request{Host: "lishi.example", Header: http.Header{"Origin": {tc.origin}}, URL: &url.URL{Scheme: tc.scheme}}
+		if tc.tls {
+			r.TLS = &tls.ConnectionState{}
+		}
+		if u.originAllowed(r) != tc.allowed {
+			t.Errorf("%+v", tc)
+		}
+	}
 }
 
 func TestOriginsAreExact(t *testing.T) {
