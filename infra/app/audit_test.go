@@ -54,6 +54,7 @@ type original struct {
 
 func newOriginal(t *testing.T) *original {
 	t.Helper()
+	t.Setenv("LISHI_REPLICAS", "1") // it has one broker
 	c, err := kfake.NewCluster(kfake.NumBrokers(1))
 	if err != nil {
 		t.Fatal(err)
