@@ -48,7 +48,6 @@ type connection struct {
 	ended  chan struct{}
 
 	writing sync.Mutex
-	out     []byte
 
 	mu      sync.Mutex
 	waiting map[string]chan answer

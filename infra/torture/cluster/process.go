@@ -118,16 +118,6 @@ func (p *process) failure() error {
 	return p.ended
 }
 
-// pid is the process's id; 0 if there is none.
-func (p *process) pid() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.cmd == nil {
-		return 0
-	}
-	return p.cmd.Process.Pid
-}
-
 // await polls an address until it answers 200.
 func (p *process) await(url string, limit time.Duration) error {
 	client := http.Client{Timeout: 2 * time.Second}

@@ -83,6 +83,17 @@ func TestAGoodHistory(t *testing.T) {
 	}
 }
 
+// What was refused after an attempt in doubt may come after all, even when
+// history has been read.
+func TestAMessageThatComesLate(t *testing.T) {
+	h := good()
+	find(h, "no").Attempts = []history.Attempt{{Reason: history.Lost}, {Reason: "blocked"}}
+	h.Frames = append(h.Frames, history.Frame{At: 9, Device: 1, Connection: 1, Type: "1", Position: "c0-11", Stream: pairStream, Sender: "ann", Text: "no", MessageID: "id-no"})
+	if found := Check(h); len(found) > 0 {
+		t.Fatal(strings.Join(found, "\n"))
+	}
+}
+
 func find(h *history.History, text string) *history.Op {
 	for _, o := range h.Ops {
 		if o.Text == text {

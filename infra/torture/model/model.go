@@ -82,8 +82,14 @@ func (v *Verdict) Draw(file string) error { return porcupine.VisualizePath(v.mod
 // the limit is Unknown, which is no pass.
 func Check(h *history.History, limit time.Duration) []Verdict {
 	byStream := map[string][]porcupine.Operation{}
+	seen := unexplained(h)
 	for _, o := range h.Ops {
-		byStream[o.Stream] = append(byStream[o.Stream], operations(o)...)
+		for _, op := range operations(o) {
+			if _, doubt := op.Input.(perhaps); doubt && !seen && pushed(o) {
+				continue
+			}
+			byStream[o.Stream] = append(byStream[o.Stream], op)
+		}
 	}
 	for i := range h.Relations {
 		r := &h.Relations[i]
@@ -157,6 +163,27 @@ func operations(o *history.Op) []porcupine.Operation {
 	}
 	return nil
 }
+
+// unexplained tells whether anybody was pushed an event that no op is known to have
+// made. If not, no op in doubt has happened of those that are pushed to somebody.
+func unexplained(h *history.History) bool {
+	known := map[string]bool{}
+	for _, o := range h.Ops {
+		if o.Fate() == history.Done {
+			known[o.Last().Position] = true
+		}
+	}
+	return slices.ContainsFunc(h.Frames, func(f history.Frame) bool {
+		switch f.Type {
+		case "3", "4", "5", "6", "7", "9", "10", "11", "12":
+			return !known[f.Position]
+		}
+		return false
+	})
+}
+
+// pushed tells whether somebody's device is told of what an op does.
+func pushed(o *history.Op) bool { return o.URL != BlockFriend && o.URL != UnblockFriend }
 
 // nameless is an application whose id nobody was told: that of an op in doubt.
 const nameless = "?"

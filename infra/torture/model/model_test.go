@@ -57,6 +57,8 @@ func read(t *testing.T, stream, text string) *history.History {
 				o.Author = value
 			case "makes":
 				made = value
+			case "pushed": // to somebody, who can't tell whose it was
+				h.Frames = append(h.Frames, history.Frame{Type: value, Position: "c0-99"})
 			}
 		}
 		if o.URL == "" {
@@ -121,10 +123,11 @@ func TestPairs(t *testing.T) {
 		"old application":                    {true, friends + "3-4 bob verify id=A of=ann state=9 → conflict"},
 		"lost, then done":                    {true, friends + "3-9 ann delete to=bob → lost,3\n4-5 ann send to=bob → not_friend"},
 		"lost, then done, of no effect":      {false, friends + "3-4 ann delete to=bob → lost,3\n5-6 ann send to=bob → 4"},
-		"in doubt, and happened":             {true, friends + "3-4 ann delete to=bob → lost\n5-6 ann send to=bob → not_friend"},
+		"in doubt, and happened":             {true, friends + "3-4 ann delete to=bob pushed=6 → lost\n5-6 ann send to=bob → not_friend"},
 		"in doubt, and did not":              {true, friends + "3-4 ann delete to=bob → lost\n5-6 ann send to=bob → 3"},
-		"in doubt, happened and did not":     {false, friends + "3-4 ann delete to=bob → lost\n5-6 ann send to=bob → not_friend\n7-8 ann send to=bob → 3"},
-		"in doubt, happened later":           {true, friends + "3-4 ann delete to=bob → lost\n5-6 ann send to=bob → 3\n7-8 ann send to=bob → not_friend"},
+		"in doubt, seen by nobody":           {false, friends + "3-4 ann delete to=bob → lost\n5-6 ann send to=bob → not_friend"},
+		"in doubt, happened and did not":     {false, friends + "3-4 ann delete to=bob pushed=6 → lost\n5-6 ann send to=bob → not_friend\n7-8 ann send to=bob → 3"},
+		"in doubt, happened later":           {true, friends + "3-4 ann delete to=bob pushed=6 → lost\n5-6 ann send to=bob → 3\n7-8 ann send to=bob → not_friend"},
 		"refused after doubt, happened":      {true, friends + "3-4 ann block to=bob → lost,conflict\n5-6 bob send to=ann → blocked"},
 		"unavailable did nothing":            {true, friends + "3-4 ann delete to=bob → unavailable\n5-6 ann send to=bob → 3"},
 		"unavailable did something":          {false, friends + "3-4 ann delete to=bob → unavailable\n5-6 ann send to=bob → not_friend"},
@@ -206,7 +209,7 @@ func TestShown(t *testing.T) {
 		"blocked":            {true, friends + "3-4 ann block to=bob → 3", pair(true, true)},
 		"not blocked":        {false, friends + "3-4 ann block to=bob → 3", pair(true, false)},
 		"removal in doubt":   {true, friends + "3-4 ann delete to=bob → lost", pair(true, false)},
-		"removal, in doubt":  {true, friends + "3-4 ann delete to=bob → lost", pair(false, false)},
+		"removal, in doubt":  {true, friends + "3-4 ann delete to=bob pushed=6 → lost", pair(false, false)},
 		"members":            {true, club, group("ann", "", map[string]string{"ann": "9", "bob": "1"})},
 		"a member too few":   {false, club, group("ann", "", map[string]string{"ann": "9"})},
 		"a member too many":  {false, club, group("ann", "", map[string]string{"ann": "9", "bob": "1", "cat": "1"})},

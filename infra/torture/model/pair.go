@@ -8,12 +8,11 @@ import (
 
 // pair is what there is between two people: the first and the second by id.
 type pair struct {
-	friends bool
-	asked   string // the id of the application that waits
-	by      int    // whose that is
-	blocked [2]bool
-	// recalled counts nothing: it lists the offsets of recalled messages.
-	recalled offsets
+	friends  bool
+	asked    string // the id of the application that waits
+	by       int    // whose that is
+	blocked  [2]bool
+	recalled offsets // messages
 }
 
 type pairRules struct{ users [2]string }
