@@ -43,7 +43,7 @@ type Options struct {
 
 	BatchBytes     int           // a batch is at most so long; 1 MB, or less if a topic takes less
 	QueueBytes     int64         // may wait to be sent, in all; 64 MiB
-	RequestTimeout time.Duration // of one request; 10 s
+	RequestTimeout time.Duration // of one request; 6 s
 	Patience       time.Duration // how long an append is tried before it is given up; 15 s
 
 	Observer Observer
@@ -64,7 +64,7 @@ func (o Options) withDefaults() Options {
 		o.QueueBytes = 64 << 20
 	}
 	if o.RequestTimeout == 0 {
-		o.RequestTimeout = 10 * time.Second
+		o.RequestTimeout = 6 * time.Second
 	}
 	if o.Patience == 0 {
 		o.Patience = 15 * time.Second

@@ -1,0 +1,501 @@
+//go:build kafka
+
+package kafka_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	kafkago "github.com/segmentio/kafka-go"
+
+	"lishi/events"
+	"lishi/events/ledger"
+	"lishi/infra/kafka"
+	"lishi/infra/kafka/kafkatest"
+	"lishi/infra/kafka/logtest"
+)
+
+// load appends to many streams at once and remembers what it was told. Half of
+// the streams wait for each event and try it again, with the same id, until it is
+// in the log; the others have several under way and try nothing again.
+type load struct {
+	t   *testing.T
+	log *kafka.Log
+
+	mu          sync.Mutex
+	acked       map[events.ID]events.Event
+	at          map[events.ID]events.Position
+	unavailable map[events.ID]error // of those tried once: certainly not in the log
+	unknown     map[events.ID]error
+	last        map[events.Stream]time.Time
+	waits       []wait // of those that tried again
+
+	stop context.CancelFunc
+	done sync.WaitGroup
+}
+
+type wait struct {
+	since time.Time
+	took  time.Duration
+}
+
+const persistent, hasty = 20, 10 // streams of either kind
+
+func startLoad(t *testing.T, l *kafka.Log) *load {
+	ctx, stop := context.WithCancel(t.Context())
+	o := &load{
+		t: t, log: l, stop: stop,
+		acked: map[events.ID]events.Event{}, at: map[events.ID]events.Position{}, last: map[events.Stream]time.Time{},
+		unavailable: map[events.ID]error{}, unknown: map[events.ID]error{},
+	}
+	for i := range persistent {
+		o.done.Go(func() { o.persist(ctx, pair(i)) })
+	}
+	for i := range hasty {
+		o.done.Go(func() { o.hurry(ctx, pair(persistent+i)) })
+	}
+	return o
+}
+
+func pair(n int) events.Stream { return events.PairStream("alice", fmt.Sprint("peer", n)) }
+
+func said(s events.Stream, n int) events.Event {
+	e := logtest.Message(s, n)
+	e.Basis = 0
+	e.Body = events.MessageSent{Content: events.Content{Plain: "你好"}, Strangers: true}
+	return e
+}
+
+// append calls done exactly once or fails the test.
+func (o *load) append(e events.Event, done func(error)) {
+	var calls atomic.Int32
+	o.log.AppendAsync(e, func(p events.Position, err error) {
+		if calls.Add(1) != 1 {
+			o.t.Errorf("%s of %s was answered twice", e.Request, e.Stream)
+			return
+		}
+		if err == nil {
+			o.mu.Lock()
+			o.acked[e.ID], o.at[e.ID], o.last[e.Stream] = e, p, time.Now()
+			o.mu.Unlock()
+		} else if !errors.Is(err, events.ErrUnavailable) && !errors.Is(err, events.ErrUnknown) {
+			o.t.Error(err)
+		}
+		done(err)
+	})
+}
+
+func (o *load) persist(ctx context.Context, s events.Stream) {
+	for n := 0; ctx.Err() == nil; n++ {
+		began := time.Now()
+		for e := said(s, n); ; time.Sleep(50 * time.Millisecond) {
+			answer := make(chan error, 1)
+			o.append(e, func(err error) { answer <- err })
+			if <-answer == nil {
+				break
+			}
+		}
+		o.mu.Lock()
+		o.waits = append(o.waits, wait{began, time.Since(began)})
+		o.mu.Unlock()
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func (o *load) hurry(ctx context.Context, s events.Stream) {
+	under := make(chan struct{}, 8)
+	for n := 0; ctx.Err() == nil; n++ {
+		under <- struct{}{}
+		e := said(s, n)
+		o.append(e, func(err error) {
+			o.mu.Lock()
+			if errors.Is(err, events.ErrUnavailable) {
+				o.unavailable[e.ID] = err
+			} else if err != nil {
+				o.unknown[e.ID] = err
+			}
+			o.mu.Unlock()
+			<-under
+		})
+		time.Sleep(5 * time.Millisecond)
+	}
+	for range cap(under) {
+		under <- struct{}{}
+	}
+}
+
+// goesOn waits until all streams have been acknowledged something anew.
+func (o *load) goesOn(within time.Duration) {
+	o.t.Helper()
+	since := time.Now()
+	for deadline := since.Add(within); ; time.Sleep(20 * time.Millisecond) {
+		o.mu.Lock()
+		fresh := 0
+		for _, at := range o.last {
+			if at.After(since) {
+				fresh++
+			}
+		}
+		o.mu.Unlock()
+		if fresh == persistent+hasty {
+			return
+		}
+		if time.Now().After(deadline) {
+			o.t.Fatalf("only %d of %d streams go on after %s", fresh, persistent+hasty, within)
+		}
+	}
+}
+
+// longest is the longest wait of an event that was tried after a moment.
+func (o *load) longest(after time.Time) time.Duration {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var d time.Duration
+	for _, w := range o.waits {
+		if w.since.Add(w.took).After(after) {
+			d = max(d, w.took)
+		}
+	}
+	return d
+}
+
+// check ends the load and reads the log: what was acknowledged counts once, in
+// order; what was refused is not there.
+func (o *load) check() {
+	o.t.Helper()
+	o.stop()
+	o.done.Wait()
+	end, err := o.log.End(o.t.Context())
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(o.t.Context(), time.Minute)
+	defer cancel()
+	got, err := logtest.Read(ctx, o.log, logtest.Beginning(o.log.Layout()), end)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	ids := map[events.ID]bool{}
+	numbers := map[events.Stream]int{}
+	repeats, records := 0, 0
+	for p, rs := range got {
+		l := ledger.New(p)
+		for _, r := range rs {
+			v, err := l.Admit(r)
+			if err != nil {
+				o.t.Fatal(err)
+			}
+			if _, message := r.Body.(events.MessageSent); !message {
+				continue
+			}
+			records++
+			if _, refused := o.unavailable[r.ID]; refused {
+				o.t.Errorf("%s of %s was answered unavailable and stands at %s: %v", r.Request, r.Stream, r.Position, o.unavailable[r.ID])
+			}
+			if v == ledger.Repeat {
+				repeats++
+				continue
+			}
+			if v.Void() || ids[r.ID] {
+				o.t.Errorf("%s: %s, seen before: %v", r.Position, v, ids[r.ID])
+			}
+			ids[r.ID] = true
+			var n int
+			fmt.Sscan(r.Request, &n)
+			if prev, ok := numbers[r.Stream]; ok && n <= prev {
+				o.t.Errorf("%s: %d of %s after %d", r.Position, n, r.Stream, prev)
+			}
+			numbers[r.Stream] = n
+		}
+	}
+	for id, e := range o.acked {
+		if !ids[id] {
+			o.t.Errorf("%s of %s was acknowledged at %s and does not count", e.Request, e.Stream, o.at[id])
+		}
+		if p := o.at[id]; got[p.Partition][p.Offset].ID != id {
+			o.t.Errorf("%s holds another event than was acknowledged", p)
+		}
+	}
+	o.t.Logf("%d acknowledged; %d records, of which %d repeats; %d refused, %d unknown (told once)",
+		len(o.acked), records, repeats, len(o.unavailable), len(o.unknown))
+	if len(o.acked) < 1000 {
+		o.t.Error("too few to tell anything")
+	}
+}
+
+func summary(ds []time.Duration) string {
+	slices.Sort(ds)
+	return fmt.Sprintf("waiting: median %.1f s, worst %.1f s", ds[len(ds)/2].Seconds(), ds[len(ds)-1].Seconds())
+}
+
+// inSync waits until all replicas of all partitions are in sync.
+func inSync(t *testing.T, c *kafkatest.Cluster) {
+	t.Helper()
+	admin := client(t, c.Brokers, nil)
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		whole := true
+		res, err := admin.Metadata(t.Context(), &kafkago.MetadataRequest{Topics: []string{"lishi.conversations", "lishi.users"}})
+		if err != nil {
+			whole = false
+		} else {
+			for _, topic := range res.Topics {
+				for _, p := range topic.Partitions {
+					whole = whole && len(p.Isr) == 3
+				}
+			}
+		}
+		if whole {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the replicas do not get in sync")
+		}
+	}
+}
+
+// leaders says who leads the partitions of conversations, by broker from 1 on.
+func leaders(t *testing.T, c *kafkatest.Cluster) map[int][]int {
+	t.Helper()
+	res, err := client(t, c.Brokers, nil).Metadata(t.Context(), &kafkago.MetadataRequest{Topics: []string{"lishi.conversations"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	by := map[int][]int{}
+	for _, p := range res.Topics[0].Partitions {
+		by[p.Leader.ID] = append(by[p.Leader.ID], p.ID)
+	}
+	return by
+}
+
+// Each broker in turn is killed while events are appended.
+func TestKafkaBrokerLoss(t *testing.T) {
+	c := kafkatest.Start(t, 3)
+	l := openLog(t, kafka.Options{Brokers: c.Brokers, Layout: events.Layout{Conversations: 6, Users: 1}, Replication: 3})
+	o := startLoad(t, l)
+	o.goesOn(30 * time.Second)
+	var waits []time.Duration
+	for n := range 3 {
+		killed := time.Now()
+		c.Kill(t, n+1)
+		o.goesOn(60 * time.Second)
+		waits = append(waits, o.longest(killed))
+		c.Restart(t, n+1)
+		inSync(t, c)
+	}
+	o.goesOn(30 * time.Second)
+	o.check()
+	t.Log(summary(waits))
+}
+
+// Below min.insync.replicas nothing is acknowledged, and it goes on by itself when
+// the broker is back.
+func TestKafkaTooFewReplicas(t *testing.T) {
+	c := kafkatest.Start(t, 3)
+	l := openLog(t, kafka.Options{Brokers: c.Brokers, Layout: events.Layout{Conversations: 6, Users: 1}, Replication: 3, Patience: 3 * time.Second})
+	alter(t, c.Brokers, nil, "lishi.conversations", "min.insync.replicas", "3")
+	o := startLoad(t, l)
+	o.goesOn(30 * time.Second)
+	c.Kill(t, 2)
+	// Until the dead one is found out, those under way may be in the log.
+	refused := func() int {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		return len(o.unavailable)
+	}
+	for deadline := time.Now().Add(time.Minute); refused() < 50; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("nothing is refused")
+		}
+	}
+	before := o.count()
+	for n := refused() + 50; refused() < n; {
+		time.Sleep(50 * time.Millisecond)
+	}
+	if now := o.count(); now != before {
+		t.Errorf("%d acknowledged with two of three replicas in sync", now-before)
+	}
+	c.Restart(t, 2)
+	o.goesOn(60 * time.Second)
+	reasons := map[string]int{}
+	o.mu.Lock()
+	for _, m := range []map[events.ID]error{o.unavailable, o.unknown} {
+		for _, err := range m {
+			var code kafkago.Error
+			errors.As(err, &code)
+			reasons[fmt.Sprintf("%v (%v)", errors.Is(err, events.ErrUnavailable), code.Title())]++
+		}
+	}
+	o.mu.Unlock()
+	for _, r := range slices.Sorted(maps.Keys(reasons)) {
+		t.Log("unavailable: ", r, reasons[r])
+	}
+	o.check()
+}
+
+func (o *load) count() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.acked)
+}
+
+// With two of three brokers dead nothing is acknowledged and no end is named; when
+// they are back it goes on.
+func TestKafkaTwoBrokersDead(t *testing.T) {
+	c := kafkatest.Start(t, 3)
+	l := openLog(t, kafka.Options{Brokers: c.Brokers, Layout: small, Replication: 3, Patience: 3 * time.Second})
+	o := startLoad(t, l)
+	o.goesOn(30 * time.Second)
+	c.Kill(t, 1)
+	c.Kill(t, 2)
+	began := time.Now()
+	if _, err := l.End(t.Context()); !errors.Is(err, events.ErrUnavailable) {
+		t.Errorf("the end after %s: %v", time.Since(began), err)
+	}
+	before := o.count()
+	for n := range 5 {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		_, err := l.Append(ctx, said(pair(1000+n), 0))
+		cancel()
+		if !errors.Is(err, events.ErrUnavailable) && !errors.Is(err, events.ErrUnknown) {
+			t.Errorf("append: %v", err)
+		}
+	}
+	if now := o.count(); now != before {
+		t.Errorf("%d acknowledged with one broker of three", now-before)
+	}
+	c.Restart(t, 1)
+	c.Restart(t, 2)
+	o.goesOn(60 * time.Second)
+	inSync(t, c)
+	if _, err := l.End(t.Context()); err != nil {
+		t.Error(err)
+	}
+	o.check()
+}
+
+// A leader that stands still is replaced. When it goes on it neither acknowledges
+// what it was sent, nor do readers and the barrier believe what it knows.
+func TestKafkaPausedLeader(t *testing.T) {
+	c := kafkatest.Start(t, 3)
+	open := func(timeout time.Duration) *kafka.Log {
+		return openLog(t, kafka.Options{Brokers: c.Brokers, Layout: events.Layout{Conversations: 6, Users: 1}, Replication: 3,
+			RequestTimeout: timeout, Patience: time.Minute})
+	}
+	l := open(0)
+	o := startLoad(t, l)
+	o.goesOn(30 * time.Second)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	var watchers sync.WaitGroup
+	stop := func() { cancel(); watchers.Wait() }
+	defer stop()
+	// Whatever was acknowledged before the question is before the end. A log of its
+	// own, so that questions reach the leader with fresh and with old metadata.
+	asked := atomic.Int64{}
+	for range 4 {
+		watcher := open(0)
+		watchers.Go(func() {
+			for ctx.Err() == nil {
+				o.mu.Lock()
+				acked := map[events.Partition]int64{}
+				for _, p := range o.at {
+					acked[p.Partition] = max(acked[p.Partition], p.Offset)
+				}
+				o.mu.Unlock()
+				end, err := watcher.End(ctx)
+				if err != nil {
+					continue
+				}
+				asked.Add(1)
+				for p, offset := range acked {
+					if end[p] < offset {
+						t.Errorf("%s-%d was acknowledged, then the end was %d", p, offset, end[p])
+					}
+				}
+			}
+		})
+	}
+	// Who reads the tail gets every offset once.
+	reader := open(0)
+	watchers.Go(func() {
+		at := logtest.Beginning(reader.Layout())
+		var mu sync.Mutex
+		err := reader.Read(ctx, at.Clone(), func(p events.Partition, rs []events.Recorded) error {
+			mu.Lock()
+			defer mu.Unlock()
+			for _, r := range rs {
+				if r.Position.Offset != at[p]+1 {
+					t.Errorf("%s after %d", r.Position, at[p])
+				}
+				at[p] = r.Position.Offset
+			}
+			return nil
+		})
+		if !errors.Is(err, context.Canceled) {
+			t.Error("reading ended:", err)
+		}
+	})
+
+	patient := open(2 * time.Minute) // its attempt stays with the paused leader
+	var waits []time.Duration
+	for round := range 3 {
+		inSync(t, c)
+		n := 1 + round
+		led := leaders(t, c)[n]
+		if len(led) == 0 {
+			t.Logf("broker %d leads nothing", n)
+			continue
+		}
+		var sent []events.Event
+		answers := make(chan error, 100)
+		paused := time.Now()
+		c.Pause(t, n)
+		for i := range 40 {
+			e := said(pair(2000+100*round+i), 0)
+			if p := l.Layout().Partition(e.Stream); !slices.Contains(led, int(p.Number)) {
+				continue
+			}
+			sent = append(sent, e)
+			patient.AppendAsync(e, func(p events.Position, err error) {
+				if err == nil {
+					if r, there := l.At(t.Context(), p); there != nil || r.ID != e.ID {
+						err = fmt.Errorf("acknowledged at %s, which holds %s: %w", p, r.ID, there)
+					}
+				}
+				answers <- err
+			})
+		}
+		// One whose caller does not wait so long.
+		hasty := said(sent[0].Stream, 1)
+		deadline, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		_, err := patient.Append(deadline, hasty)
+		cancel()
+		if !errors.Is(err, events.ErrUnknown) && !errors.Is(err, events.ErrUnavailable) {
+			t.Errorf("after its deadline: %v", err)
+		}
+		o.goesOn(90 * time.Second) // by others
+		waits = append(waits, o.longest(paused))
+		c.Resume(t, n)
+		if ps, err := patient.Append(t.Context(), hasty); err != nil {
+			t.Errorf("again: %v", err)
+		} else if r, err := l.At(t.Context(), ps[0]); err != nil || r.ID != hasty.ID {
+			t.Errorf("again: %v, %v", r, err)
+		}
+		for range sent {
+			if err := <-answers; err != nil {
+				t.Error(err)
+			}
+		}
+		o.goesOn(30 * time.Second)
+	}
+	stop()
+	o.check()
+	t.Logf("%d ends asked for; %s", asked.Load(), summary(waits))
+}
