@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"lishi/events"
 )
@@ -13,14 +14,18 @@ import (
 // named <table>_b<build> and never renamed, so whoever reads them is never
 // overtaken by a swap. Three small tables keep the books:
 //
-//	lishi_builds       which builds were begun, of which version
+//	lishi_builds       which builds were begun, of which version; dropped counts
 //	lishi_checkpoints  how far each came; the greatest counts
 //	lishi_live         which one answers; the latest swap counts
+//
+// Rows are only added, and of several the greatest counts, so nodes need no
+// transactions: what two of them write at once is the same, or one of it holds.
 type build struct {
 	number     uint32
 	projection string
 	version    int
 	dropped    bool
+	idle       time.Duration // since a node that needs it said so, by ClickHouse's clock
 }
 
 // checkpoint says that the rows of every event up to offset are in the tables.
@@ -46,36 +51,81 @@ type books struct {
 
 var bookTables = []string{
 	`CREATE TABLE IF NOT EXISTS lishi_builds (build UInt32, name String, version UInt32, dropped UInt8)
-		ENGINE = ReplacingMergeTree(dropped) ORDER BY build`,
+		ENGINE = ReplacingMergeTree(dropped) ORDER BY build` + durable,
+	`ALTER TABLE lishi_builds ADD COLUMN IF NOT EXISTS touched DateTime`,
 	`CREATE TABLE IF NOT EXISTS lishi_checkpoints (build UInt32, partition LowCardinality(String), offset UInt64, event String, event_offset Int64)
-		ENGINE = ReplacingMergeTree(offset) ORDER BY (build, partition)`,
+		ENGINE = ReplacingMergeTree(offset) ORDER BY (build, partition)` + durable,
 	`CREATE TABLE IF NOT EXISTS lishi_live (name String, build UInt32, previous UInt32, swap UInt64)
-		ENGINE = ReplacingMergeTree(swap) ORDER BY name`,
+		ENGINE = ReplacingMergeTree(swap) ORDER BY name` + durable,
 }
 
-// readBooks makes the bookkeeping tables where they are missing and reads them.
-// They hold a few rows, so FINAL costs nothing here.
-func readBooks(ctx context.Context, db DB) (books, error) {
-	b := books{checkpoints: map[uint32]map[events.Partition]checkpoint{}, live: map[string]swap{}}
+// durable has a server sync what it acknowledges, as the embedded engine does
+// anyhow. A checkpoint says that rows are there: after a power cut it must not
+// have outlived them.
+const durable = ` SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1`
+
+// makeBooks makes the bookkeeping tables where they are missing.
+func makeBooks(ctx context.Context, db DB) error {
 	for _, sql := range bookTables {
 		if err := db.Exec(ctx, sql); err != nil {
-			return b, err
-		}
-	}
-	err := each(ctx, db, `SELECT build, name, version, dropped = 1 FROM lishi_builds FINAL ORDER BY build`, nil, func(s RowScanner) error {
-		var r build
-		var version uint32
-		if err := s.Scan(&r.number, &r.projection, &version, &r.dropped); err != nil {
 			return err
 		}
-		r.version = int(version)
+	}
+	return nil
+}
+
+// readBooks reads all of them. They hold a few rows, so FINAL costs nothing here.
+func readBooks(ctx context.Context, db DB) (books, error) {
+	b := books{live: map[string]swap{}}
+	err := each(ctx, db, `SELECT build, name, version, max(dropped) = 1, dateDiff('second', max(touched), now())
+		FROM lishi_builds GROUP BY build, name, version ORDER BY build`, nil, func(s RowScanner) error {
+		var r build
+		var version uint32
+		var idle int64
+		if err := s.Scan(&r.number, &r.projection, &version, &r.dropped, &idle); err != nil {
+			return err
+		}
+		r.version, r.idle = int(version), time.Duration(idle)*time.Second
 		b.builds = append(b.builds, r)
 		return nil
 	})
 	if err != nil {
 		return b, err
 	}
-	err = each(ctx, db, `SELECT build, toString(partition), offset, event, event_offset FROM lishi_checkpoints FINAL`, nil, func(s RowScanner) error {
+	if b.checkpoints, err = readCheckpoints(ctx, db); err != nil {
+		return b, err
+	}
+	err = each(ctx, db, `SELECT name, build, previous, swap FROM lishi_live FINAL`, nil, func(s RowScanner) error {
+		var name string
+		var r swap
+		if err := s.Scan(&name, &r.build, &r.previous, &r.number); err != nil {
+			return err
+		}
+		b.live[name] = r
+		return nil
+	})
+	return b, err
+}
+
+func (b *books) build(number uint32) *build {
+	for i := range b.builds {
+		if b.builds[i].number == number {
+			return &b.builds[i]
+		}
+	}
+	return nil
+}
+
+// forget has nobody need a build any more.
+func (b *books) forget(number uint32) {
+	if r := b.build(number); r != nil {
+		r.dropped = true
+	}
+}
+
+func readCheckpoints(ctx context.Context, db DB) (map[uint32]map[events.Partition]checkpoint, error) {
+	all := map[uint32]map[events.Partition]checkpoint{}
+	return all, each(ctx, db, `SELECT build, toString(partition), offset, event, event_offset FROM lishi_checkpoints FINAL`, nil, func(s RowScanner) error {
 		var number uint32
 		var partition, id string
 		var offset uint64
@@ -91,25 +141,12 @@ func readBooks(ctx context.Context, db DB) (books, error) {
 			return fmt.Errorf("projections: lishi_checkpoints: %w", err)
 		}
 		c.offset = p.Offset
-		if b.checkpoints[number] == nil {
-			b.checkpoints[number] = map[events.Partition]checkpoint{}
+		if all[number] == nil {
+			all[number] = map[events.Partition]checkpoint{}
 		}
-		b.checkpoints[number][p.Partition] = c
+		all[number][p.Partition] = c
 		return nil
 	})
-	if err != nil {
-		return b, err
-	}
-	err = each(ctx, db, `SELECT name, build, previous, swap FROM lishi_live FINAL`, nil, func(s RowScanner) error {
-		var name string
-		var r swap
-		if err := s.Scan(&name, &r.build, &r.previous, &r.number); err != nil {
-			return err
-		}
-		b.live[name] = r
-		return nil
-	})
-	return b, err
 }
 
 // each runs a query and hands on its rows.
@@ -141,8 +178,9 @@ func createTables(ctx context.Context, db DB, tables []Table, number uint32) err
 			b.WriteString(", INDEX " + t.Index)
 		}
 		fmt.Fprintf(&b, ") ENGINE = ReplacingMergeTree(offset) ORDER BY (%s)", strings.Join(t.Key, ", "))
+		b.WriteString(durable)
 		if t.Granularity > 0 {
-			fmt.Fprintf(&b, " SETTINGS index_granularity = %d", t.Granularity)
+			fmt.Fprintf(&b, ", index_granularity = %d", t.Granularity)
 		}
 		if err := db.Exec(ctx, b.String()); err != nil {
 			return fmt.Errorf("table %s: %w", t.Name, err)
@@ -151,10 +189,10 @@ func createTables(ctx context.Context, db DB, tables []Table, number uint32) err
 	return nil
 }
 
-// recordBuild writes down that a build was begun, or that it is dropped.
+// recordBuild writes down that a build was begun, is needed, or is dropped.
 func recordBuild(ctx context.Context, db DB, b build) error {
-	return db.Exec(ctx, `INSERT INTO lishi_builds (build, name, version, dropped)
-		SELECT {build:UInt32}, {name:String}, {version:UInt32}, {dropped:Bool}`,
+	return db.Exec(ctx, `INSERT INTO lishi_builds (build, name, version, dropped, touched)
+		SELECT {build:UInt32}, {name:String}, {version:UInt32}, {dropped:Bool}, now()`,
 		Arg{"build", b.number}, Arg{"name", b.projection}, Arg{"version", uint32(b.version)}, Arg{"dropped", b.dropped})
 }
 

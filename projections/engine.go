@@ -2,8 +2,8 @@ package projections
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"hash/fnv"
 	"log/slog"
 	"slices"
 	"sync"
@@ -21,6 +21,7 @@ type Tail interface {
 	Ready() <-chan struct{}
 	Follow(ctx context.Context, p events.Partition, after int64, each tail.Each) error
 	Range(ctx context.Context, p events.Partition, after, upTo int64, each tail.Each) error
+	CatchUp(ctx context.Context, p events.Partition) error
 }
 
 // Options are the engine's limits; zero values stand for the defaults.
@@ -41,8 +42,17 @@ type Options struct {
 	// Together is how many events builds may lie apart that are filled together
 	// (default 100,000).
 	Together int64
-	Now      func() time.Time
-	Log      *slog.Logger
+	// Share divides the partitions among the nodes that fill the same tables. Nil:
+	// this process is alone with them and fills all.
+	Share Share
+	// Look is how often a node that shares looks what the others did, while
+	// nobody waits for it (default 2 s).
+	Look time.Duration
+	// Lease is how long a build that no node needs any more is kept where
+	// several share (default 1 minute): others may not know of it yet.
+	Lease time.Duration
+	Now   func() time.Time
+	Log   *slog.Logger
 }
 
 func (o Options) withDefaults() Options {
@@ -61,6 +71,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxRest <= 0 {
 		o.MaxRest = 250 * time.Millisecond
+	}
+	if o.Look <= 0 {
+		o.Look = 2 * time.Second
+	}
+	if o.Lease <= 0 {
+		o.Lease = time.Minute
 	}
 	if o.Together <= 0 {
 		o.Together = 100_000
@@ -82,11 +98,15 @@ type Engine struct {
 	inserting chan struct{} // bounds the inserts under way at once
 	opened    chan struct{} // closed when the books were read
 	lanes     sync.WaitGroup
+	asked     chan struct{} // somebody waits for what others fill
 
 	mu        sync.Mutex
 	ctx       context.Context // of Run
 	models    []*model
+	mine      []events.Partition // that this node fills
+	running   []*lane
 	lastBuild uint32
+	waiting   int           // how many wait in Wait
 	changed   chan struct{} // closed when anything below moves
 }
 
@@ -105,7 +125,10 @@ type model struct {
 func New(db DB, t Tail, ps []Projection, o Options) *Engine {
 	e := &Engine{
 		db: db, tail: t, options: o.withDefaults(), inserting: make(chan struct{}, 2),
-		opened: make(chan struct{}), changed: make(chan struct{}),
+		opened: make(chan struct{}), changed: make(chan struct{}), asked: make(chan struct{}, 1),
+	}
+	if o.Share == nil {
+		e.mine = t.Book().Layout().Partitions()
 	}
 	seen := map[string]bool{}
 	for _, p := range ps {
@@ -137,21 +160,32 @@ func (e *Engine) Run(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	}
-	if err := e.retry(ctx, "opening the read models", func() error { return e.open(ctx) }); err != nil {
+	open := func() error {
+		if err := makeBooks(ctx, e.db); err != nil {
+			return err
+		}
+		return e.open(ctx, e.tail.Book().Layout().Partitions())
+	}
+	if err := e.retry(ctx, "opening the read models", open); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
 		return fmt.Errorf("projections: %w", err)
 	}
 	close(e.opened)
+	var err error
+	if e.options.Share != nil {
+		err = e.share(ctx)
+	}
 	<-ctx.Done()
 	e.lanes.Wait()
-	return nil
+	return err
 }
 
 // open reads the books, picks up or begins a build for every projection, and
-// starts to fill them. It can be repeated until it succeeds.
-func (e *Engine) open(ctx context.Context) error {
+// starts to fill them. Checkpoints of the partitions named are held against the
+// log. It can be repeated until it succeeds, and again when lanes are stopped.
+func (e *Engine) open(ctx context.Context, doubted []events.Partition) error {
 	b, err := readBooks(ctx, e.db)
 	if err != nil {
 		return err
@@ -164,8 +198,8 @@ func (e *Engine) open(ctx context.Context) error {
 	e.mu.Unlock()
 	var fills []*fill
 	for _, m := range e.models {
-		fs, err := e.openModel(ctx, m, b)
-		if errors.Is(err, ErrUnavailable) || ctx.Err() != nil {
+		f, err := e.openModel(ctx, m, b, doubted)
+		if away(err) || ctx.Err() != nil {
 			return err
 		}
 		if err != nil {
@@ -175,100 +209,134 @@ func (e *Engine) open(ctx context.Context) error {
 			e.stopped(m, err)
 			continue
 		}
-		fills = append(fills, fs...)
+		fills = append(fills, f)
 	}
-	for _, together := range e.group(fills) {
-		e.start(e.newLane(ctx, together...))
+	if len(e.mine) == 0 {
+		return nil // more nodes than partitions
+	}
+	for _, together := range e.together(fills) {
+		e.start(e.newLane(ctx, e.mine, together...))
 	}
 	return nil
 }
 
-// openModel finds a projection's live build, and the one that is to follow it
-// where the version is another.
-func (e *Engine) openModel(ctx context.Context, m *model, b books) ([]*fill, error) {
-	p := m.projection
-	m.swap = b.live[p.Name()]
-	var live, same *build
+// pick finds, among the builds written down, the one that answers for a
+// projection, and the one of its own version, if that is another.
+func (b *books) pick(p Projection, serving *fill) (live, own *build) {
+	at := b.live[p.Name()]
 	for i := range b.builds {
 		r := &b.builds[i]
 		if r.projection != p.Name() || r.dropped {
 			continue
 		}
-		if r.number == m.swap.build {
+		if r.number == at.build {
 			live = r
 		}
-		if r.version == p.Version() && (r.number == m.swap.previous || r.number > m.swap.build) {
-			same = r // an unfinished one, or the one to roll back to
+		if r.version == p.Version() && (own == nil || r.number == at.previous) {
+			own = r // an unfinished one, or the one to roll back to
 		}
 	}
-	var old, current, next *fill // old: of another version, its rows still answer, but this program can't add to them
-	var err error
 	switch {
 	case live != nil && live.version == p.Version():
-		current, err = e.newFill(p, *live, b.checkpoints[live.number])
-	case live != nil:
-		if old, err = e.newFill(p, *live, b.checkpoints[live.number]); err != nil {
+		return live, nil
+	case own != nil && serving != nil && serving.number == own.number:
+		return own, nil // it has caught up; another version's is what SQL users see
+	}
+	return live, own
+}
+
+// openModel finds a projection's live build, and the one that is to follow it
+// where the version is another. It gives the one of them that is to be filled.
+func (e *Engine) openModel(ctx context.Context, m *model, b books, doubted []events.Partition) (*fill, error) {
+	p := m.projection
+	e.mu.Lock()
+	before, candidate, replaying := m.live, m.next, m.replaying
+	m.swap = b.live[p.Name()]
+	e.mu.Unlock()
+	answers, own := b.pick(p, before)
+	var live, next *fill
+	var err error
+	if answers != nil {
+		if live, err = e.newFill(p, *answers, b.checkpoints[answers.number], before); err != nil {
 			return nil, err
 		}
-		fallthrough
-	default:
-		if same == nil {
-			if same, err = e.begin(ctx, p); err != nil {
+	}
+	if live == nil || live.version != p.Version() { // the rows of another one still answer, but this program can't add to them
+		if own == nil {
+			if own, err = e.begin(ctx, p, b); err != nil {
 				return nil, err
 			}
 		}
-		if next, err = e.newFill(p, *same, b.checkpoints[same.number]); next != nil {
-			next.candidate = true
+		if next, err = e.newFill(p, *own, b.checkpoints[own.number], candidate); err != nil {
+			return nil, err
 		}
+		next.candidate = true
 	}
-	if err != nil {
-		return nil, err
-	}
-	e.mu.Lock()
-	m.live, m.next = current, next
-	if old != nil {
-		m.live = old
-	}
-	e.mu.Unlock()
-	filled := current
+	filled := live
 	if next != nil {
 		filled = next
+	} else if replaying {
+		next = candidate
 	}
+	e.mu.Lock()
+	m.live, m.next, m.err = live, next, nil
+	e.mu.Unlock()
 	if err := createTables(ctx, e.db, p.Tables(), filled.number); err != nil {
 		return nil, err
 	}
-	if err := e.verify(ctx, filled); err != nil {
+	if err := e.verify(ctx, filled, doubted); err != nil {
 		return nil, err
 	}
-	if current != nil { // a swap may have been cut short before its views
-		if err := showViews(ctx, e.db, p.Tables(), current.number); err != nil {
+	if before == nil && filled == live && b.live[p.Name()].build == live.number { // a swap may have been cut short before its views
+		if err := showViews(ctx, e.db, p.Tables(), live.number); err != nil {
 			return nil, err
 		}
 	}
-	return []*fill{filled}, e.sweep(ctx, m)
+	return filled, e.sweep(ctx, m, b)
 }
 
 // sweep drops the builds of a projection that nobody needs any more: all but
-// the live one, the one before it, and a candidate.
-func (e *Engine) sweep(ctx context.Context, m *model) error {
+// the live one, the one before it, a candidate, and what another node said it
+// needs not long ago.
+func (e *Engine) sweep(ctx context.Context, m *model, b books) error {
 	return sweep(ctx, e.db, m.projection, func(number uint32) bool {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		return number == m.swap.build || number == m.swap.previous || m.next != nil && number == m.next.number
+		if number == m.swap.build || number == m.swap.previous || m.next != nil && number == m.next.number || m.live != nil && number == m.live.number {
+			return true
+		}
+		r := b.build(number)
+		return e.options.Share != nil && r != nil && !r.dropped && r.idle < e.options.Lease
 	})
 }
 
 // begin writes down a new build. Its tables are still to be made.
-func (e *Engine) begin(ctx context.Context, p Projection) (*build, error) {
-	e.mu.Lock()
-	e.lastBuild++
-	b := build{number: e.lastBuild, projection: p.Name(), version: p.Version()}
-	e.mu.Unlock()
-	return &b, recordBuild(ctx, e.db, b)
+func (e *Engine) begin(ctx context.Context, p Projection, b books) (*build, error) {
+	r := build{number: e.nextNumber(p, b), projection: p.Name(), version: p.Version()}
+	return &r, recordBuild(ctx, e.db, r)
 }
 
-// group puts builds together that are about equally far.
-func (e *Engine) group(fills []*fill) [][]*fill {
+// nextNumber is a new build's. Who is alone counts. Nodes that share can't: two
+// of them would give one number to different builds. So they compute it from
+// what the build is; that two begin the same one at the same time does no harm.
+func (e *Engine) nextNumber(p Projection, b books) uint32 {
+	if e.options.Share == nil {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.lastBuild++
+		return e.lastBuild
+	}
+	for n := 0; ; n++ {
+		h := fnv.New32a()
+		fmt.Fprintf(h, "%s %d %d", p.Name(), p.Version(), n)
+		if number := h.Sum32() >> 1; number > 0 && b.build(number) == nil {
+			return number
+		}
+	}
+}
+
+// together puts builds together that are about equally far.
+func (e *Engine) together(fills []*fill) [][]*fill {
 	sum := func(f *fill) (n int64) {
 		for _, o := range f.done {
 			n += o
@@ -287,7 +355,16 @@ func (e *Engine) group(fills []*fill) [][]*fill {
 }
 
 func (e *Engine) start(l *lane) {
-	e.lanes.Go(func() { _ = l.run(nil) })
+	e.mu.Lock()
+	e.running = append(e.running, l)
+	e.mu.Unlock()
+	e.lanes.Go(func() {
+		_ = l.run(nil)
+		close(l.ended)
+		e.mu.Lock()
+		e.running = slices.DeleteFunc(e.running, func(o *lane) bool { return o == l })
+		e.mu.Unlock()
+	})
 }
 
 // caughtUp tells whether a candidate shows at least what the live build does.
@@ -303,20 +380,13 @@ func (e *Engine) caughtUp(f *fill) bool {
 func (e *Engine) promote(ctx context.Context, f *fill) error {
 	e.mu.Lock()
 	m := e.modelLocked(f.projection.Name())
-	if m.next != f { // given up meanwhile
+	if m.next != f || m.promoting { // given up meanwhile, or it is being done
 		e.mu.Unlock()
 		return nil
 	}
-	s := swap{build: f.number, previous: m.swap.build, number: m.swap.number + 1}
 	m.promoting = true
 	e.mu.Unlock()
-	tables := f.projection.Tables()
-	err := e.retry(ctx, "making a build live", func() error {
-		if err := recordSwap(ctx, e.db, f.projection.Name(), s); err != nil {
-			return err
-		}
-		return showViews(ctx, e.db, tables, f.number)
-	})
+	err := e.retry(ctx, "making a build live", func() error { return e.swap(ctx, m, f) })
 	e.mu.Lock()
 	m.promoting = false
 	if err != nil {
@@ -328,15 +398,54 @@ func (e *Engine) promote(ctx context.Context, f *fill) error {
 	if old != nil {
 		lane, old.lane = old.lane, nil
 	}
-	m.live, m.next, m.swap, m.err = f, nil, s, nil
+	m.live, m.next, m.err = f, nil, nil
 	f.candidate = false
+	previous := m.swap.previous
 	e.changedLocked()
 	e.mu.Unlock()
 	if lane != nil {
 		lane.remove(old)
 	}
-	e.options.Log.Info("a build is live", "projection", f.projection.Name(), "build", f.number, "previous", s.previous)
-	return e.retry(ctx, "dropping old builds", func() error { return e.sweep(ctx, m) })
+	e.options.Log.Info("a build is live", "projection", f.projection.Name(), "build", f.number, "previous", previous)
+	return e.retry(ctx, "dropping old builds", func() error {
+		b, err := readBooks(ctx, e.db)
+		if err != nil {
+			return err
+		}
+		return e.sweep(ctx, m, b)
+	})
+}
+
+// swap writes down that a build answers from now on, unless another node has
+// done so, or one of a later version is in use: then it answers on this node
+// alone.
+func (e *Engine) swap(ctx context.Context, m *model, f *fill) error {
+	b, err := readBooks(ctx, e.db)
+	if err != nil {
+		return err
+	}
+	s := b.live[f.projection.Name()]
+	if !e.outranked(f, b.build(s.build)) {
+		if s.build != f.number {
+			s = swap{build: f.number, previous: s.build, number: s.number + 1}
+			if err := recordSwap(ctx, e.db, f.projection.Name(), s); err != nil {
+				return err
+			}
+		}
+		if err := showViews(ctx, e.db, f.projection.Tables(), f.number); err != nil {
+			return err
+		}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	m.swap = s
+	return nil
+}
+
+// outranked tells whether the live build is of a later version that some node
+// still has: while nodes of two versions run, the later one's rows are shown.
+func (e *Engine) outranked(f *fill, live *build) bool {
+	return e.options.Share != nil && live != nil && !live.dropped && live.version > f.version && live.idle < e.options.Lease
 }
 
 // fail stops a build, and its projection with it unless a replay was making the

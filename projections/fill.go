@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"golang.org/x/sync/errgroup"
+
 	"lishi/events"
 )
 
@@ -21,19 +23,28 @@ type fill struct {
 
 	start map[events.Partition]checkpoint // as it was found, with every partition
 	done  events.Cursor                   // every row up to here is in ClickHouse; guarded by Engine.mu
+	fresh freshness                       // of the partitions that others fill; guarded by Engine.mu
 }
 
-func (e *Engine) newFill(p Projection, b build, found map[events.Partition]checkpoint) (*fill, error) {
+// newFill goes on with a build from the checkpoints found. before is what this
+// node knew of it, or of another build, or nil.
+func (e *Engine) newFill(p Projection, b build, found map[events.Partition]checkpoint, before *fill) (*fill, error) {
 	f := &fill{
 		build: b, projection: p, target: e.tail.Folded(),
 		start: map[events.Partition]checkpoint{}, done: events.Cursor{},
 	}
+	f.fresh = freshness{mark: f.target, marked: e.options.Now()}
 	for _, p := range e.tail.Book().Layout().Partitions() {
 		c, ok := found[p]
 		if !ok {
 			c = checkpoint{offset: events.Start, eventOffset: events.Start}
 		}
-		f.start[p], f.done[p] = c, c.offset
+		f.start[p], f.done[p] = c, min(c.offset, f.target[p])
+	}
+	if before != nil && before.number == b.number { // its last checkpoint may not have been written
+		e.mu.Lock()
+		f.advance(before.done)
+		e.mu.Unlock()
 	}
 	var err error
 	if f.rows, err = newRows(p.Tables(), b.number); err == nil {
@@ -42,31 +53,46 @@ func (e *Engine) newFill(p Projection, b build, found map[events.Partition]check
 	return f, err
 }
 
+// advance takes note of what is shown. It needs Engine.mu.
+func (f *fill) advance(to events.Cursor) {
+	for p, offset := range to {
+		f.done.Advance(events.Position{Partition: p, Offset: offset})
+	}
+}
+
 // verify refuses a build that was made from another log than this one.
-func (e *Engine) verify(ctx context.Context, f *fill) error {
-	folded := e.tail.Folded()
-	for p, c := range f.start {
-		if c.offset > folded[p] {
-			return fmt.Errorf("its rows reach %s-%d, but the log ends at %s-%d: they were made from another log; replay %s makes new ones", p, c.offset, p, folded[p], f.projection.Name())
-		}
-		if c.eventOffset < 0 {
-			continue
-		}
-		var found events.ID
-		err := e.tail.Range(ctx, p, c.eventOffset-1, c.eventOffset, func(batch []events.Recorded, _ int64) error {
-			for i := range batch {
-				found = batch[i].ID
-			}
-			return nil
-		})
-		if err != nil {
+func (e *Engine) verify(ctx context.Context, f *fill, doubted []events.Partition) error {
+	var all errgroup.Group
+	all.SetLimit(8)
+	for _, p := range doubted {
+		all.Go(func() error { return e.verifyAt(ctx, f, p, f.start[p]) })
+	}
+	return all.Wait()
+}
+
+func (e *Engine) verifyAt(ctx context.Context, f *fill, p events.Partition, c checkpoint) error {
+	if c.offset > e.tail.Folded()[p] { // whose rows these are may have read more than this node
+		if err := e.tail.CatchUp(ctx, p); err != nil {
 			return err
 		}
-		if found != c.event {
-			return fmt.Errorf("its rows were made from another log, which had event %s at %s-%d; replay %s makes new ones", c.event, p, c.eventOffset, f.projection.Name())
-		}
 	}
-	return nil
+	if folded := e.tail.Folded(); c.offset > folded[p] {
+		return fmt.Errorf("its rows reach %s-%d, but the log ends at %s-%d: they were made from another log; replay %s makes new ones", p, c.offset, p, folded[p], f.projection.Name())
+	}
+	if c.eventOffset < 0 {
+		return nil
+	}
+	var found events.ID
+	err := e.tail.Range(ctx, p, c.eventOffset-1, c.eventOffset, func(batch []events.Recorded, _ int64) error {
+		for i := range batch {
+			found = batch[i].ID
+		}
+		return nil
+	})
+	if err == nil && found != c.event {
+		err = fmt.Errorf("its rows were made from another log, which had event %s at %s-%d; replay %s makes new ones", c.event, p, c.eventOffset, f.projection.Name())
+	}
+	return err
 }
 
 // apply calls the projection. A panic is a fault of that projection alone.

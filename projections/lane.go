@@ -28,6 +28,8 @@ type lane struct {
 	stop   context.CancelFunc
 	wake   chan struct{} // something has gathered
 	hurry  chan struct{} // somebody waits for it
+	ended  chan struct{}
+	shared bool // others learn from the checkpoints how far it came
 
 	mu       sync.Mutex
 	room     *sync.Cond
@@ -41,22 +43,23 @@ type lane struct {
 	idle    int64                           // offsets passed in unsaved without making a row
 }
 
-// freshness tells since when a lane has not shown everything that was folded.
-type freshness struct {
-	caught bool      // everything folded was shown, and nothing came since
-	at     time.Time // everything folded by then was shown
-	mark   events.Cursor
-	marked time.Time
+// folded is how far its partitions are folded.
+func (l *lane) folded() events.Cursor {
+	folded := l.engine.tail.Folded()
+	maps.DeleteFunc(folded, func(p events.Partition, _ int64) bool { _, mine := l.done[p]; return !mine })
+	return folded
 }
 
 // maxIdle is how many events without rows may pass before a checkpoint is
 // written for them alone.
 const maxIdle = 10000
 
-// newLane begins where the build that is furthest behind has come to.
-func (e *Engine) newLane(ctx context.Context, fills ...*fill) *lane {
+// newLane fills some partitions, from where the build that is furthest behind
+// has come to.
+func (e *Engine) newLane(ctx context.Context, partitions []events.Partition, fills ...*fill) *lane {
 	l := &lane{
 		engine: e, fills: fills, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1), done: events.Cursor{},
+		ended: make(chan struct{}), shared: e.options.Share != nil,
 		passed:   map[events.Partition]checkpoint{},
 		gathered: map[events.Partition]checkpoint{},
 		unsaved:  map[events.Partition]checkpoint{},
@@ -68,7 +71,7 @@ func (e *Engine) newLane(ctx context.Context, fills ...*fill) *lane {
 		f.lane = l
 	}
 	e.mu.Unlock()
-	for p := range fills[0].start {
+	for _, p := range partitions {
 		least := fills[0].start[p]
 		for _, f := range fills {
 			if f.start[p].offset < least.offset {
@@ -77,7 +80,7 @@ func (e *Engine) newLane(ctx context.Context, fills ...*fill) *lane {
 		}
 		l.passed[p], l.done[p] = least, least.offset
 	}
-	l.fresh = freshness{mark: e.tail.Folded(), marked: e.options.Now()}
+	l.fresh = freshness{mark: l.folded(), marked: e.options.Now()}
 	return l
 }
 
@@ -164,7 +167,7 @@ func (l *lane) apply(ctx context.Context, p events.Partition, batch []events.Rec
 	defer l.mu.Unlock()
 	if l.fresh.caught {
 		now := l.engine.options.Now()
-		l.fresh = freshness{at: now, mark: l.engine.tail.Folded(), marked: now}
+		l.fresh = freshness{at: now, mark: l.folded(), marked: now}
 	}
 	at := l.passed[p]
 	for i := range batch {
@@ -290,7 +293,7 @@ func (l *lane) write(ctx context.Context, b *batch) error {
 	l.commit(ctx, fills, b.passed) // the rows are to be seen; nobody has to wait for the checkpoint
 	l.idle += b.events
 	maps.Copy(l.unsaved, b.passed)
-	if len(inserts) == 0 && l.idle < maxIdle {
+	if len(inserts) == 0 && l.idle < maxIdle && !l.shared {
 		return nil
 	}
 	err := e.retry(ctx, "inserting into lishi_checkpoints", func() error { return l.save(ctx, fills) })
@@ -367,25 +370,19 @@ func (l *lane) commit(ctx context.Context, fills []*fill, passed map[events.Part
 
 // refresh brings the lane's freshness up to date after a commit.
 func (l *lane) refresh(passed map[events.Partition]checkpoint) {
-	folded, now := l.engine.tail.Folded(), l.engine.options.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	folded, now := l.folded(), l.engine.options.Now()
 	for p, c := range passed {
 		l.done[p] = c.offset
 	}
-	if l.done.Covers(l.fresh.mark) {
-		l.fresh.at = l.fresh.marked
-		l.fresh.mark, l.fresh.marked = folded, now
-	}
-	l.fresh.caught = len(l.gathered) == 0 && l.done.Covers(folded)
+	l.fresh.see(l.done, folded, now)
+	l.fresh.caught = l.fresh.caught && len(l.gathered) == 0
 }
 
 // lag is how long ago everything that had happened by then was to be seen.
 func (l *lane) lag() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.fresh.caught {
-		return 0
-	}
-	return l.engine.options.Now().Sub(l.fresh.at)
+	return l.fresh.lag(l.engine.options.Now())
 }

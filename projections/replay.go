@@ -91,7 +91,12 @@ func (e *Engine) abandon(ctx context.Context, m *model) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	if err := e.sweep(ctx, m); err != nil {
+	b, err := readBooks(ctx, e.db)
+	if err == nil {
+		b.forget(f.number)
+		err = e.sweep(ctx, m, b)
+	}
+	if err != nil {
 		e.options.Log.Warn("an unfinished build is left behind until the next start", "projection", m.projection.Name(), "error", err)
 	}
 }
@@ -99,11 +104,17 @@ func (e *Engine) abandon(ctx context.Context, m *model) {
 func (e *Engine) replay(ctx context.Context, m *model, progress func(Progress)) error {
 	p := m.projection
 	var b *build
-	err := e.retry(ctx, "beginning a build", func() (err error) { b, err = e.begin(ctx, p); return err })
+	err := e.retry(ctx, "beginning a build", func() error {
+		known, err := readBooks(ctx, e.db)
+		if err == nil {
+			b, err = e.begin(ctx, p, known)
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	f, err := e.newFill(p, *b, nil)
+	f, err := e.newFill(p, *b, nil, nil)
 	if err != nil {
 		return err
 	}
@@ -170,7 +181,7 @@ func (r *replay) approach(ctx context.Context, m *model) (events.Cursor, error) 
 			}
 			return at, nil
 		}
-		l := r.engine.newLane(ctx, r.fill)
+		l := r.engine.newLane(ctx, r.engine.tail.Book().Layout().Partitions(), r.fill)
 		err := r.watch("filling", func() error { return l.run(at) })
 		if failed := r.engine.failure(r.fill); failed != nil {
 			return nil, failed
@@ -187,10 +198,15 @@ func (e *Engine) aim(m *model) events.Cursor {
 	folded := e.tail.Folded()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if m.live != nil && m.live.lane != nil {
+	if m.live != nil && e.filledLocked(m.live) {
 		return m.live.done.Clone()
 	}
 	return folded
+}
+
+// filledLocked tells whether somebody keeps a build up to date.
+func (e *Engine) filledLocked(f *fill) bool {
+	return f.lane != nil || e.options.Share != nil && f.err == nil
 }
 
 // comparable is the live build, if the same version of the projection made it
@@ -198,7 +214,7 @@ func (e *Engine) aim(m *model) events.Cursor {
 func (e *Engine) comparable(m *model) *fill {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if m.live == nil || m.live.lane == nil || m.live.version != m.projection.Version() {
+	if m.live == nil || !e.filledLocked(m.live) || m.live.version != m.projection.Version() {
 		return nil
 	}
 	return m.live
@@ -217,7 +233,7 @@ func (r *replay) join(ctx context.Context, m *model) error {
 	e.mu.Lock()
 	running := e.ctx
 	e.mu.Unlock()
-	e.start(e.newLane(running, f))
+	e.start(e.newLane(running, e.tail.Book().Layout().Partitions(), f))
 	err := r.watch("catching up", func() error {
 		for {
 			e.mu.Lock()
@@ -305,11 +321,11 @@ func (e *Engine) rollback(ctx context.Context, m *model) error {
 		if r.number != previous || r.dropped || r.version != m.projection.Version() {
 			continue
 		}
-		f, err := e.newFill(m.projection, r, b.checkpoints[r.number])
+		f, err := e.newFill(m.projection, r, b.checkpoints[r.number], nil)
 		if err != nil {
 			return err
 		}
-		if err := e.verify(ctx, f); err != nil {
+		if err := e.verify(ctx, f, e.tail.Book().Layout().Partitions()); err != nil {
 			return err
 		}
 		e.mu.Lock()

@@ -15,11 +15,10 @@ func (e *Engine) retry(ctx context.Context, what string, op func() error) error 
 	pause := e.options.Backoff
 	for n := 0; ; n++ {
 		err := op()
-		away := errors.Is(err, ErrUnavailable) || errors.Is(err, events.ErrUnavailable) || errors.Is(err, events.ErrUnknown)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if !away {
+		if !away(err) {
 			if n > 0 && err == nil {
 				e.options.Log.Info("it works again", "what", what, "attempts", n+1)
 			}
@@ -35,4 +34,9 @@ func (e *Engine) retry(ctx context.Context, what string, op func() error) error 
 		}
 		pause = min(2*pause, 100*e.options.Backoff)
 	}
+}
+
+// away tells whether an error means that ClickHouse or the log could not be asked.
+func away(err error) bool {
+	return errors.Is(err, ErrUnavailable) || errors.Is(err, events.ErrUnavailable) || errors.Is(err, events.ErrUnknown)
 }

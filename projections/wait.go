@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"lishi/events"
@@ -15,6 +16,9 @@ type Tables map[string]string
 // Wait returns once the live builds of the projections show everything up to
 // the cursor and lag no further behind than Options.Patience, and says where
 // their rows are. After that long it gives ErrUnavailable.
+//
+// How far other nodes came stands in ClickHouse. While anybody waits, this node
+// looks there again and again, once for all who wait.
 func (e *Engine) Wait(ctx context.Context, names []string, c events.Cursor) (Tables, error) {
 	var patience <-chan time.Time
 	for {
@@ -27,6 +31,8 @@ func (e *Engine) Wait(ctx context.Context, names []string, c events.Cursor) (Tab
 		}
 		e.hurry(names)
 		if patience == nil {
+			e.await(1)
+			defer e.await(-1)
 			t := time.NewTimer(e.options.Patience)
 			defer t.Stop()
 			patience = t.C
@@ -39,6 +45,14 @@ func (e *Engine) Wait(ctx context.Context, names []string, c events.Cursor) (Tab
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// await counts those who wait.
+func (e *Engine) await(n int) {
+	e.mu.Lock()
+	e.waiting += n
+	e.mu.Unlock()
+	signal(e.asked)
 }
 
 // hurry ends the rest of the lanes that fill the projections' live builds.
@@ -60,7 +74,7 @@ func (e *Engine) Covers(names []string, c events.Cursor) bool {
 
 func (e *Engine) covers(names []string, c events.Cursor) (Tables, string) {
 	tables, lanes := Tables{}, map[string]*lane{}
-	folded := e.tail.Folded()
+	folded, now := e.tail.Folded(), e.options.Now()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, name := range names {
@@ -72,8 +86,11 @@ func (e *Engine) covers(names []string, c events.Cursor) (Tables, string) {
 			return nil, name + " is being built"
 		case !m.live.done.Covers(c):
 			return nil, name + " has not caught up"
-		case m.live.lane == nil && !m.live.done.Covers(folded):
+		case e.options.Share == nil && m.live.lane == nil && !m.live.done.Covers(folded):
 			return nil, name + " is not kept up to date"
+		}
+		if lag := e.others(m.live, folded, now).lag(now); lag > e.options.Patience {
+			return nil, lags(name, lag)
 		}
 		m.live.tables(tables)
 		if m.live.lane != nil {
@@ -84,10 +101,30 @@ func (e *Engine) covers(names []string, c events.Cursor) (Tables, string) {
 	defer e.mu.Lock()
 	for name, l := range lanes {
 		if lag := l.lag(); lag > e.options.Patience {
-			return nil, fmt.Sprintf("%s lags %s behind", name, lag.Round(time.Second))
+			return nil, lags(name, lag)
 		}
 	}
 	return tables, ""
+}
+
+func lags(name string, by time.Duration) string {
+	return fmt.Sprintf("%s lags %s behind", name, by.Round(time.Second))
+}
+
+// others is how fresh a build is in the partitions that are filled elsewhere, or
+// nowhere. It needs e.mu.
+func (e *Engine) others(f *fill, folded events.Cursor, now time.Time) *freshness {
+	if f.lane != nil && len(e.mine) == len(f.done) {
+		return &freshness{caught: true}
+	}
+	theirs := folded.Clone()
+	if f.lane != nil {
+		for _, p := range e.mine {
+			delete(theirs, p)
+		}
+	}
+	f.fresh.see(f.done, theirs, now)
+	return &f.fresh
 }
 
 // Live is the number of the build that answers for a projection; 0 if there is
@@ -150,17 +187,25 @@ type Lag struct {
 
 // Lag measures every projection that has a live build.
 func (e *Engine) Lag() []Lag {
-	folded := e.tail.Folded()
+	folded, now := e.tail.Folded(), e.options.Now()
 	var lags []Lag
-	var lanes []*lane
+	var lanes []*lane // that fill them here
 	e.mu.Lock()
 	for _, m := range e.models {
 		if m.live == nil {
 			continue
 		}
+		elsewhere := e.others(m.live, folded, now).known(now).Seconds()
 		for _, p := range e.tail.Book().Layout().Partitions() {
-			lags = append(lags, Lag{m.projection.Name(), m.live.number, p, max(folded[p]-m.live.done[p], 0), 0})
-			lanes = append(lanes, m.live.lane)
+			lag := Lag{m.projection.Name(), m.live.number, p, max(folded[p]-m.live.done[p], 0), 0}
+			lane := m.live.lane
+			if lane == nil || !slices.Contains(e.mine, p) {
+				lane = nil
+				if lag.Events > 0 {
+					lag.Seconds = elsewhere
+				}
+			}
+			lags, lanes = append(lags, lag), append(lanes, lane)
 		}
 	}
 	e.mu.Unlock()
