@@ -171,15 +171,7 @@ func (e *Engine) replayingLocked(l *lane) bool {
 // look takes note of the checkpoints of other nodes; of everything that they did
 // if it is to be the whole.
 func (e *Engine) look(ctx context.Context, whole bool) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	var b books
-	var err error
-	if whole {
-		b, err = readBooks(ctx, e.db)
-	} else {
-		b.checkpoints, err = readCheckpoints(ctx, e.db)
-	}
+	b, err := e.read(ctx, whole)
 	if err != nil {
 		return err
 	}
@@ -207,6 +199,17 @@ func (e *Engine) look(ctx context.Context, whole bool) error {
 		e.settle(ctx, mine)
 	}
 	return e.ripen(ctx)
+}
+
+// read is bounded in time: a ClickHouse that hangs is as good as away.
+func (e *Engine) read(ctx context.Context, whole bool) (b books, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if whole {
+		return readBooks(ctx, e.db)
+	}
+	b.checkpoints, err = readCheckpoints(ctx, e.db)
+	return b, err
 }
 
 // overtakenLocked tells whether other nodes made another build of a projection

@@ -87,7 +87,7 @@ func openNode(ctx context.Context, cfg config.Config, logger *slog.Logger) (_ *n
 
 	n.snapshots = openSnapshots(cfg, n.log, logger)
 	n.tail = tail.New(n.log, tail.Options{Restored: n.snapshots.Restore(ctx)})
-	n.engine = projections.New(n.db, n.tail, models(), projections.Options{Log: logger})
+	n.engine = projections.New(n.db, n.tail, models(), projections.Options{Log: logger, Share: share(cfg, n.log.Share)})
 	n.handler = commands.NewHandler(recent{n.log, n.tail}, n.tail, commands.Options{
 		Policy:   commands.Policy{Strangers: cfg.Strangers, Expiry: cfg.ApplyExpiry, RecallWindow: cfg.RecallWindow},
 		Deadline: cfg.Deadline,

@@ -15,6 +15,7 @@ import (
 	"lishi/infra/kafka"
 	"lishi/infra/snapshots"
 	"lishi/infra/telemetry"
+	"lishi/projections"
 )
 
 // closers close what was opened, last first.
@@ -103,6 +104,16 @@ func logOptions(ctx context.Context, cfg config.Config, m *telemetry.Metrics, lo
 		o.Brokers = strings.Split(cfg.KafkaBrokers, ",")
 	}
 	return o, open, nil
+}
+
+// share is how read models are shared with other nodes, where there can be any:
+// on a Kafka and a ClickHouse that are reached by address. An embedded log or
+// engine belongs to one process, which locks it, so that process fills everything.
+func share(cfg config.Config, with projections.Share) projections.Share {
+	if cfg.KafkaBrokers == "" || cfg.ClickHouse == "" {
+		return nil
+	}
+	return with
 }
 
 // openSnapshots names where this process keeps what its ledgers know.

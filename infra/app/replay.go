@@ -60,7 +60,7 @@ that the live build was not what the log says; the new one has taken its place.`
 		}
 		open.add(db.Close)
 		t := tail.New(log, tail.Options{Restored: openSnapshots(cfg, log, logger).Restore(ctx)})
-		engine := projections.New(db, t, models(), projections.Options{Log: logger})
+		engine := projections.New(db, t, models(), projections.Options{Log: logger, Share: share(cfg, projections.Bystander)})
 		ended := make(chan error, 2)
 		go func() { ended <- t.Run(ctx) }()
 		go func() { ended <- engine.Run(ctx) }()

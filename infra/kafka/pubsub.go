@@ -8,7 +8,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/segmentio/kafka-go"
@@ -168,7 +167,7 @@ func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 	sub := &subscription{log: s.log, topic: topic, out: make(chan *message.Message)}
 	run := func(ctx context.Context) { sub.readAll(ctx, partitions) }
 	if s.group != "" {
-		group, err := kafka.NewConsumerGroup(s.groupConfig(topic))
+		group, err := kafka.NewConsumerGroup(s.log.groupConfig(s.group, topic))
 		if err != nil {
 			return nil, fmt.Errorf("subscribing to %s: %w", topic, err)
 		}
@@ -182,22 +181,6 @@ func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 		run(ctx)
 	})
 	return sub.out, nil
-}
-
-func (s *Subscriber) groupConfig(topic string) kafka.ConsumerGroupConfig {
-	c := s.log.conn
-	return kafka.ConsumerGroupConfig{
-		ID:      s.group,
-		Topics:  []string{topic},
-		Brokers: c.brokers,
-		Dialer:  &kafka.Dialer{ClientID: clientID, Timeout: c.timeout, DualStack: true, SASLMechanism: c.sasl, TLS: c.tls},
-
-		StartOffset:       kafka.FirstOffset,
-		HeartbeatInterval: 200 * time.Millisecond, // a member that leaves is noticed within this
-		SessionTimeout:    6 * time.Second,
-		RebalanceTimeout:  6 * time.Second,
-		JoinGroupBackoff:  100 * time.Millisecond,
-	}
 }
 
 // Close ends all subscriptions and waits for them; the log stays open.

@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -36,26 +35,7 @@ func (s *subscription) readAll(ctx context.Context, partitions int32) {
 
 // readGroup delivers what the group assigns, generation after generation.
 func (s *subscription) readGroup(ctx context.Context, group *kafka.ConsumerGroup) {
-	defer group.Close()
-	for failures := 0; ctx.Err() == nil; {
-		gen, err := group.Next(ctx)
-		if err == nil {
-			failures = 0
-			s.readGeneration(ctx, gen)
-			continue
-		}
-		if ctx.Err() != nil || errors.Is(err, kafka.ErrGroupClosed) {
-			return
-		}
-		if errors.Is(err, kafka.RebalanceInProgress) { // others came while it joined
-			continue
-		}
-		s.log.log.Warn("joining a consumer group", "topic", s.topic, "error", err)
-		if sleep(ctx, backoff(failures)) != nil {
-			return
-		}
-		failures++
-	}
+	s.log.generations(ctx, group, func(gen *kafka.Generation) { s.readGeneration(ctx, gen) })
 }
 
 // readGeneration begins to deliver the partitions of one generation. Delivery
