@@ -116,11 +116,11 @@ func (b *books) build(number uint32) *build {
 	return nil
 }
 
-// forget has nobody need a build any more.
-func (b *books) forget(number uint32) {
+func (b *books) version(number uint32) int {
 	if r := b.build(number); r != nil {
-		r.dropped = true
+		return r.version
 	}
+	return 0
 }
 
 func readCheckpoints(ctx context.Context, db DB) (map[uint32]map[events.Partition]checkpoint, error) {
@@ -215,39 +215,69 @@ func showViews(ctx context.Context, db DB, tables []Table, number uint32) error 
 	return nil
 }
 
-// sweep drops the tables of all builds of a projection but those to keep. That
-// a build is dropped is written down first: its checkpoints stay behind, and
-// nobody may go on from them.
-func sweep(ctx context.Context, db DB, p Projection, keep func(number uint32) bool) error {
-	drop := map[string]uint32{}
-	err := each(ctx, db, `SELECT name FROM system.tables WHERE database = currentDatabase()`, nil, func(s RowScanner) error {
+// missing names a table of a build that should be there and is not.
+func missing(ctx context.Context, db DB, tables []Table, number uint32) (name string, err error) {
+	there, err := tableNames(ctx, db)
+	for _, t := range tables {
+		if name := physical(t.Name, number); err == nil && !there[name] {
+			return name, nil
+		}
+	}
+	return "", err
+}
+
+func tableNames(ctx context.Context, db DB) (map[string]bool, error) {
+	names := map[string]bool{}
+	return names, each(ctx, db, `SELECT name FROM system.tables WHERE database = currentDatabase()`, nil, func(s RowScanner) error {
 		var name string
-		if err := s.Scan(&name); err != nil {
-			return err
-		}
-		for _, t := range p.Tables() {
-			suffix, ok := strings.CutPrefix(name, t.Name+"_b")
-			n, err := strconv.ParseUint(suffix, 10, 32)
-			if ok && err == nil && physical(t.Name, uint32(n)) == name && !keep(uint32(n)) {
-				drop[name] = uint32(n)
-			}
-		}
-		return nil
+		err := s.Scan(&name)
+		names[name] = true
+		return err
 	})
+}
+
+// sweep drops the tables of all builds of the projections but those to keep.
+// That a build is dropped is written down first: its checkpoints stay behind, and
+// nobody may go on from them. The books are read after the tables are listed, so
+// that they know of every build whose table was seen.
+func sweep(ctx context.Context, db DB, ps []Projection, keep func(b *books, p Projection, number uint32) bool) error {
+	there, err := tableNames(ctx, db)
 	if err != nil {
 		return err
 	}
-	recorded := map[uint32]bool{}
-	for name, number := range drop {
-		if !recorded[number] {
-			if err := recordBuild(ctx, db, build{number: number, projection: p.Name(), dropped: true}); err != nil {
+	b, err := readBooks(ctx, db)
+	if err != nil {
+		return err
+	}
+	for _, p := range ps {
+		recorded := map[uint32]bool{}
+		for name := range there {
+			number, ok := buildOf(name, p.Tables())
+			if !ok || keep(&b, p, number) {
+				continue
+			}
+			if !recorded[number] {
+				if err := recordBuild(ctx, db, build{number: number, projection: p.Name(), version: b.version(number), dropped: true}); err != nil {
+					return err
+				}
+				recorded[number] = true
+			}
+			if err := db.Exec(ctx, fmt.Sprintf("DROP TABLE IF EXISTS `%s` SYNC", name)); err != nil {
 				return err
 			}
-			recorded[number] = true
-		}
-		if err := db.Exec(ctx, fmt.Sprintf("DROP TABLE IF EXISTS `%s` SYNC", name)); err != nil {
-			return err
 		}
 	}
 	return nil
+}
+
+// buildOf is the build that a physical table belongs to, if it is one of these.
+func buildOf(name string, tables []Table) (number uint32, ok bool) {
+	for _, t := range tables {
+		suffix, ok := strings.CutPrefix(name, t.Name+"_b")
+		n, err := strconv.ParseUint(suffix, 10, 32)
+		if ok && err == nil && physical(t.Name, uint32(n)) == name {
+			return uint32(n), true
+		}
+	}
+	return 0, false
 }

@@ -152,6 +152,8 @@ func New(db DB, t Tail, ps []Projection, o Options) *Engine {
 // tables, so nothing can be filled at all; what goes wrong with one projection
 // stops that one, and Problems tells.
 func (e *Engine) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	e.mu.Lock()
 	e.ctx = ctx
 	e.mu.Unlock()
@@ -176,8 +178,10 @@ func (e *Engine) Run(ctx context.Context) error {
 	var err error
 	if e.options.Share != nil {
 		err = e.share(ctx)
+	} else {
+		<-ctx.Done()
 	}
-	<-ctx.Done()
+	cancel()
 	e.lanes.Wait()
 	return err
 }
@@ -210,6 +214,11 @@ func (e *Engine) open(ctx context.Context, doubted []events.Partition) error {
 			continue
 		}
 		fills = append(fills, f)
+	}
+	if e.options.Share == nil { // with others it is done now and then
+		if err := e.sweep(ctx, e.models...); err != nil {
+			return err
+		}
 	}
 	if len(e.mine) == 0 {
 		return nil // more nodes than partitions
@@ -281,7 +290,7 @@ func (e *Engine) openModel(ctx context.Context, m *model, b books, doubted []eve
 	e.mu.Lock()
 	m.live, m.next, m.err = live, next, nil
 	e.mu.Unlock()
-	if err := createTables(ctx, e.db, p.Tables(), filled.number); err != nil {
+	if err := e.furnish(ctx, filled, b); err != nil {
 		return nil, err
 	}
 	if err := e.verify(ctx, filled, doubted); err != nil {
@@ -292,22 +301,47 @@ func (e *Engine) openModel(ctx context.Context, m *model, b books, doubted []eve
 			return nil, err
 		}
 	}
-	return filled, e.sweep(ctx, m, b)
+	return filled, nil
 }
 
-// sweep drops the builds of a projection that nobody needs any more: all but
-// the live one, the one before it, a candidate, and what another node said it
-// needs not long ago.
-func (e *Engine) sweep(ctx context.Context, m *model, b books) error {
-	return sweep(ctx, e.db, m.projection, func(number uint32) bool {
+// furnish makes a build's tables. Once it has checkpoints they are there: an
+// empty one, made anew, would lack what the checkpoints speak of.
+func (e *Engine) furnish(ctx context.Context, f *fill, b books) error {
+	tables := f.projection.Tables()
+	if len(b.checkpoints[f.number]) == 0 {
+		return createTables(ctx, e.db, tables, f.number)
+	}
+	gone, err := missing(ctx, e.db, tables, f.number)
+	if err == nil && gone != "" {
+		err = fmt.Errorf("its table %s is gone; replay %s makes new ones", gone, f.projection.Name())
+	}
+	return err
+}
+
+// sweep drops the builds that nobody needs any more: all but the live one, the
+// one before it, a candidate, and what another node said it needs not long ago.
+func (e *Engine) sweep(ctx context.Context, ms ...*model) error {
+	keep := func(b *books, p Projection, number uint32) bool {
+		live := b.live[p.Name()]
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		if number == m.swap.build || number == m.swap.previous || m.next != nil && number == m.next.number || m.live != nil && number == m.live.number {
+		m := e.modelLocked(p.Name())
+		for _, f := range []*fill{m.live, m.next} {
+			if f != nil && f.number == number {
+				return true
+			}
+		}
+		if number == live.build || number == live.previous {
 			return true
 		}
 		r := b.build(number)
-		return e.options.Share != nil && r != nil && !r.dropped && r.idle < e.options.Lease
-	})
+		return e.options.Share != nil && (r == nil || !r.dropped && r.idle < e.options.Lease)
+	}
+	var ps []Projection
+	for _, m := range ms {
+		ps = append(ps, m.projection)
+	}
+	return sweep(ctx, e.db, ps, keep)
 }
 
 // begin writes down a new build. Its tables are still to be made.
@@ -407,13 +441,7 @@ func (e *Engine) promote(ctx context.Context, f *fill) error {
 		lane.remove(old)
 	}
 	e.options.Log.Info("a build is live", "projection", f.projection.Name(), "build", f.number, "previous", previous)
-	return e.retry(ctx, "dropping old builds", func() error {
-		b, err := readBooks(ctx, e.db)
-		if err != nil {
-			return err
-		}
-		return e.sweep(ctx, m, b)
-	})
+	return e.retry(ctx, "dropping old builds", func() error { return e.sweep(ctx, m) })
 }
 
 // swap writes down that a build answers from now on, unless another node has

@@ -91,12 +91,7 @@ func (e *Engine) abandon(ctx context.Context, m *model) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	b, err := readBooks(ctx, e.db)
-	if err == nil {
-		b.forget(f.number)
-		err = e.sweep(ctx, m, b)
-	}
-	if err != nil {
+	if err := e.sweep(ctx, m); err != nil {
 		e.options.Log.Warn("an unfinished build is left behind until the next start", "projection", m.projection.Name(), "error", err)
 	}
 }

@@ -279,11 +279,5 @@ func (e *Engine) keep(ctx context.Context) error {
 			return err
 		}
 	}
-	b, err := readBooks(ctx, e.db)
-	for _, m := range e.models {
-		if err == nil {
-			err = e.sweep(ctx, m, b)
-		}
-	}
-	return err
+	return e.sweep(ctx, e.models...)
 }
