@@ -16,7 +16,7 @@ type Archive struct {
 
 // OpenArchive finds a log that is there, whole and of one piece.
 func OpenArchive(ctx context.Context, o Options) (*Archive, error) {
-	l := attach(o.withDefaults())
+	l := attachReader(o)
 	info, err := l.look(ctx)
 	if err != nil {
 		l.conn.close()

@@ -66,7 +66,7 @@ func (e *DiffersError) Error() string {
 func Copy(ctx context.Context, o CopyOptions) (CopyResult, error) {
 	to := o.To.withDefaults()
 	c := &copier{progress: o.Progress, patience: to.Patience, replication: to.Replication}
-	c.from, c.to = attach(o.From.withDefaults()), attach(to)
+	c.from, c.to = attachReader(o.From), attach(to)
 	defer c.from.conn.close()
 	defer c.to.conn.close()
 	if err := c.openSource(ctx); err != nil {

@@ -155,6 +155,13 @@ func attach(o Options) *Log {
 	return l
 }
 
+// attachReader is attach for who only reads: however few replicas there are, they
+// are read.
+func attachReader(o Options) *Log {
+	o.Replication = 0
+	return attach(o.withDefaults())
+}
+
 // ID is the log's own id, from log.opened.
 func (l *Log) ID() string { return l.id }
 
