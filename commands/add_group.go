@@ -17,7 +17,7 @@ import (
 type AddGroup struct {
 	GroupName string   `param:"groupName,name"`
 	GroupImg  string   `param:"groupImg,note,optional"`
-	JoinMode  string   `param:"joinMode,state,optional"`
+	JoinMode  string   `param:"joinMode,state,optional" values:"0,1,9"`
 	UserIDs   []string `param:"userIds,ids,optional"`
 }
 

@@ -20,7 +20,9 @@ type Actor struct{ ID, Name string }
 //
 // the name on the wire, the limit class (see Limits), then "optional" where it
 // may be missing. Fields are strings, lists of strings, int64 or bool; a missing
-// optional param is the zero value. A *string tells the empty text from none.
+// optional param is the zero value. A *string tells the empty text from none. A
+// tag values:"0,9" lists for the docs the only values that the decider takes,
+// range:"0,200" bounds a number.
 type Command interface {
 	// Stream is the stream the event belongs to. Its errors are *Refusal.
 	Stream(Lookup, Actor) (events.Stream, error)

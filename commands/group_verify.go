@@ -16,7 +16,7 @@ const urlGroupVerify = "/group/groupVerify"
 // applicant; 11 to the members if agreed.
 type GroupVerify struct {
 	ApplyGroupID string `param:"applyGroupId,id"`
-	ApplyState   string `param:"applyState,state"`
+	ApplyState   string `param:"applyState,state" values:"0,9"`
 	Note         string `param:"note,note,optional"`
 }
 

@@ -15,7 +15,7 @@ const urlMuteMember = "/group/muteMember"
 type MuteMember struct {
 	GroupID string `param:"groupId,id"`
 	UserID  string `param:"userId,id"`
-	Minutes int64  `param:"minutes,int"`
+	Minutes int64  `param:"minutes,int" range:"0,5270400"`
 }
 
 // Stream implements Command.

@@ -14,7 +14,7 @@ const urlSetGroupRole = "/group/setGroupRole"
 type SetGroupRole struct {
 	GroupID string `param:"groupId,id"`
 	UserID  string `param:"userId,id"`
-	Role    string `param:"role,state"`
+	Role    string `param:"role,state" values:"1,5"`
 }
 
 // Stream implements Command.

@@ -17,7 +17,7 @@ type UpdateGroup struct {
 	GroupName string  `param:"groupName,name,optional"`
 	GroupImg  *string `param:"groupImg,note,optional"`
 	Notice    *string `param:"notice,note,optional"`
-	JoinMode  string  `param:"joinMode,state,optional"`
+	JoinMode  string  `param:"joinMode,state,optional" values:"0,1,9"`
 }
 
 // Stream implements Command.

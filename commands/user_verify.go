@@ -15,7 +15,7 @@ const urlUserVerify = "/group/userVerify"
 // inviter; 11 to the members if agreed.
 type UserVerify struct {
 	ApplyGroupID string `param:"applyGroupId,id"`
-	ApplyState   string `param:"applyState,state"`
+	ApplyState   string `param:"applyState,state" values:"0,9"`
 	Note         string `param:"note,note,optional"`
 }
 

@@ -15,7 +15,7 @@ const urlVerifyFriend = "/friend/verifyFriend"
 // the applicant.
 type VerifyFriend struct {
 	ApplyFriendID string `param:"applyFriendId,id"`
-	ApplyState    string `param:"applyState,state"`
+	ApplyState    string `param:"applyState,state" values:"0,9"`
 	Note          string `param:"note,note,optional"`
 	FriendGroupID string `param:"friendGroupId,id,optional"`
 }

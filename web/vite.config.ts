@@ -28,5 +28,5 @@ export default defineConfig(({ mode }) => ({
     reportCompressedSize: false,
   },
   server: { proxy: { '/ws': { target: 'http://127.0.0.1:8080', ws: true }, '/demo': 'http://127.0.0.1:8080' } },
-  test: { include: ['src/**/*.test.ts', 'lib/**/*.test.ts'], restoreMocks: true, reporters: ['default', countingReporter] },
+  test: { include: ['src/**/*.test.ts', 'lib/**/*.test.ts', 'docs/**/*.test.ts'], restoreMocks: true, reporters: ['default', countingReporter] },
 }))

@@ -229,7 +229,7 @@ func (c *session) release(reached events.Cursor, backlog bool) (done bool) {
 		return false
 	}
 	if backlog {
-		c.sendFrame(&Frame{MsgType: "15", fields: []field{text("cursor", reached.String()), {name: "complete", kind: fieldJSON, text: "true"}}})
+		c.sendFrame(backlogDelivered(reached))
 		c.server.o.Metrics.Pushed("15", 1)
 	}
 	for _, h := range c.held {

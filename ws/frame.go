@@ -33,7 +33,8 @@ type fieldKind byte
 
 const (
 	fieldText fieldKind = iota
-	fieldJSON           // text as it stands
+	fieldJSON           // text as it stands: a list of strings
+	fieldBool           // num: 0 or 1
 	fieldID             // num and low
 	fieldNumber
 	fieldDate // num: Unix milliseconds
@@ -51,6 +52,8 @@ func ident(name string, id events.ID) field {
 }
 
 func number(name string, n int64) field { return field{name: name, kind: fieldNumber, num: n} }
+
+func yes(name string) field { return field{name: name, kind: fieldBool, num: 1} }
 
 func hole(name string) field { return field{name: name, kind: fieldHole} }
 
@@ -134,6 +137,8 @@ func (x *field) value(b []byte, d dates.Format) []byte {
 		return appendText(b, x.text)
 	case fieldJSON:
 		return append(b, x.text...)
+	case fieldBool:
+		return strconv.AppendBool(b, x.num != 0)
 	case fieldNumber:
 		return strconv.AppendInt(b, x.num, 10)
 	case fieldDate:

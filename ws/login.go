@@ -54,6 +54,12 @@ func (c *session) awaitResume() {
 	}
 }
 
+// loginParams are /chat/login's own params.
+type loginParams struct {
+	Cursor string `param:"cursor,cursor,optional"` // to resume from; without one the login starts live
+	Own    bool   `param:"own,bool,optional"`      // pushes 3, 5, 6, 7 and 11 of own acts are wanted too
+}
+
 // login is what a login asks for.
 type login struct {
 	uniqueNo string
@@ -65,18 +71,14 @@ func (c *session) readLogin(q *request) (l login, bad *commands.Refusal) {
 	if l.uniqueNo, bad = q.id(c.server.o.Limits.ID); bad != nil {
 		return l, bad
 	}
-	if l.own, bad = q.params.bool("own"); bad != nil {
+	into, bad := q.url.plan.decode(q.params, c.server.o.Limits)
+	if bad != nil {
 		return l, bad
 	}
-	text, bad := q.params.str("cursor")
-	if bad != nil || text == "" {
-		return l, bad
+	p := into.(*loginParams)
+	if l.own = p.Own; p.Cursor != "" {
+		l.cursor, _ = events.ParseCursor(p.Cursor) // the plan has checked it
 	}
-	cursor, err := events.ParseCursor(text)
-	if err != nil {
-		return l, refuse(commands.BadRequest, "cursor: "+err.Error())
-	}
-	l.cursor = cursor
 	return l, nil
 }
 
@@ -214,23 +216,31 @@ func (c *session) expire() {
 // sendLogin is push 8 of a success.
 func (c *session) sendLogin(uniqueNo string, cursor events.Cursor) {
 	c.flushBefore(cursor)
-	c.push8(text("code", "200"), text("msg", msgLoggedIn), optional("uniqueNo", uniqueNo),
-		text("userId", c.bound.id), text("cursor", cursor.String()),
-		number("time", c.server.o.Now().UnixMilli()), number("recallWindowMs", c.server.o.RecallWindow.Milliseconds()))
+	c.push8(loggedIn(uniqueNo, c.bound.id, cursor, c.server.o.Now(), c.server.o.RecallWindow))
+}
+
+func loggedIn(uniqueNo, user string, cursor events.Cursor, now time.Time, recallWindow time.Duration) *Frame {
+	return &Frame{MsgType: "8", fields: []field{text("code", "200"), text("msg", msgLoggedIn), optional("uniqueNo", uniqueNo),
+		text("userId", user), text("cursor", cursor.String()),
+		number("time", now.UnixMilli()), number("recallWindowMs", recallWindow.Milliseconds())}}
 }
 
 // sendLoginFailure is push 8 of a refusal.
 func (c *session) sendLoginFailure(uniqueNo string, bad *commands.Refusal, wait time.Duration) {
+	c.push8(notLoggedIn(uniqueNo, bad, wait))
+}
+
+func notLoggedIn(uniqueNo string, bad *commands.Refusal, wait time.Duration) *Frame {
 	fields := []field{text("code", "400"), text("msg", reasonTable[bad.Reason].text), optional("uniqueNo", uniqueNo),
 		text("reason", bad.Reason), text("detail", bad.Detail)}
 	if wait > 0 {
 		fields = append(fields, number("retryAfterMs", wait.Milliseconds()))
 	}
-	c.push8(fields...)
+	return &Frame{MsgType: "8", fields: fields}
 }
 
-func (c *session) push8(fields ...field) {
-	c.sendFrame(&Frame{MsgType: "8", fields: fields})
+func (c *session) push8(f *Frame) {
+	c.sendFrame(f)
 	c.server.o.Metrics.Pushed("8", 1)
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -107,7 +108,9 @@ func (ps params) bool(name string) (bool, *commands.Refusal) {
 }
 
 // A plan decodes params into one type of command or query, as its fields' tags
-// say: `param:"name,class"` or `param:"name,class,optional"`. It is made once.
+// say: `param:"name,class"` or `param:"name,class,optional"`; beside it stand
+// `values:"0,9"` for a text that is one of a few and `range:"0,200"` for a number.
+// It is made once.
 type plan struct {
 	typ    reflect.Type
 	fields []planned
@@ -118,6 +121,8 @@ type planned struct {
 	class    string
 	optional bool
 	index    int
+	values   []string // the only ones there are, for the docs: deciders hold them
+	min, max int64    // of an int; no bounds where both are 0
 }
 
 // newPlan reads the tags of a struct type. A tag that can't be followed is a
@@ -135,7 +140,7 @@ func newPlan(t reflect.Type) *plan {
 			panic(fmt.Sprintf("ws: %s.%s: bad tag %q", t, f.Name, tag))
 		}
 		pf := planned{name: parts[0], class: parts[1], optional: len(parts) == 3, index: i}
-		if !pf.fits(f.Type) {
+		if !pf.fits(f.Type) || !pf.bounds(f.Tag) {
 			panic(fmt.Sprintf("ws: %s.%s: class %q does not fit %s", t, f.Name, pf.class, f.Type))
 		}
 		p.fields = append(p.fields, pf)
@@ -147,7 +152,7 @@ func (f *planned) fits(t reflect.Type) bool {
 	switch f.class {
 	case "note", "name": // a pointer, where the empty text is not none
 		return t.Kind() == reflect.String || t == reflect.TypeFor[*string]()
-	case "id", "content", "state", "position", "next":
+	case "id", "content", "state", "position", "next", "cursor":
 		return t.Kind() == reflect.String
 	case "int":
 		return t.Kind() == reflect.Int || t.Kind() == reflect.Int64
@@ -157,6 +162,23 @@ func (f *planned) fits(t reflect.Type) bool {
 		return t == reflect.TypeFor[[]string]()
 	}
 	return false
+}
+
+// bounds reads the tags beside param; false if they make no sense.
+func (f *planned) bounds(tag reflect.StructTag) bool {
+	if values := tag.Get("values"); values != "" {
+		f.values = strings.Split(values, ",")
+		return f.class == "state"
+	}
+	bounds, ok := tag.Lookup("range")
+	if !ok {
+		return true
+	}
+	low, high, _ := strings.Cut(bounds, ",")
+	var bad, worse error
+	f.min, bad = strconv.ParseInt(low, 10, 64)
+	f.max, worse = strconv.ParseInt(high, 10, 64)
+	return f.class == "int" && bad == nil && worse == nil && f.min < f.max
 }
 
 // decode makes a new command or query of the params; into is a *T.
@@ -196,6 +218,9 @@ func (f *planned) set(field reflect.Value, v value, ps params, l commands.Limits
 		if field.OverflowInt(n) {
 			return refuse(commands.BadRequest, f.name+" is out of range")
 		}
+		if f.min < f.max && (n < f.min || n > f.max) {
+			return refuse(commands.BadRequest, fmt.Sprintf("%s must be from %d to %d", f.name, f.min, f.max))
+		}
 		field.SetInt(n)
 		return nil
 	case "bool":
@@ -232,8 +257,12 @@ func (f *planned) check(s string, l commands.Limits) *commands.Refusal {
 	case "id":
 		return checkID(f.name, s, l.ID)
 	case "state":
-		if len(s) != 1 {
+		if len(s) != 1 { // which there are, the decider says
 			return refuse(commands.BadRequest, f.name+" must be one character")
+		}
+	case "cursor":
+		if _, err := events.ParseCursor(s); err != nil {
+			return refuse(commands.BadRequest, f.name+": "+err.Error())
 		}
 	case "position":
 		if _, err := events.ParsePosition(s); err != nil {

@@ -26,6 +26,8 @@ type URL struct {
 
 	command bool // else a query
 	plan    *plan
+	makes   []string     // of a command: what its result tells beside position and time; "name?" where not always
+	row     reflect.Type // of a query: a row of obj.list
 }
 
 // Registry is every url. It feeds the socket, the HTTP twin, the docs and tests.
@@ -55,25 +57,25 @@ const (
 // urls is the table: a new command is one line here and one file in commands, a
 // new query one line here and one in its read model.
 var urls = NewRegistry(
-	socketOnly(pathLogin, "登录"),
+	socketOnly[loginParams](pathLogin, "登录"),
 	bare(pathPing, "心跳"),
-	seed(command[commands.SendMessage]("/chat/sendMessage", "发送消息")),
-	seed(command[commands.SendGroupMessage]("/chat/sendGroupMessage", "发送群组消息")),
+	seed(command[commands.SendMessage]("/chat/sendMessage", "发送消息", "messageId")),
+	seed(command[commands.SendGroupMessage]("/chat/sendGroupMessage", "发送群组消息", "messageId")),
 	command[commands.EditMessage]("/chat/editMessage", "编辑消息"),
 	command[commands.RecallMessage]("/chat/recallMessage", "撤回消息"),
 	command[commands.ReadMessage]("/chat/readMessage", "标记已读"),
-	command[commands.ApplyFriend]("/friend/applyFriend", "申请好友"),
+	command[commands.ApplyFriend]("/friend/applyFriend", "申请好友", "applyFriendId", "applyState?"),
 	command[commands.VerifyFriend]("/friend/verifyFriend", "审核好友"),
 	command[commands.DeleteFriend]("/friend/deleteFriend", "删除好友"),
 	command[commands.BlockFriend]("/friend/blockFriend", "拉黑用户"),
 	command[commands.UnblockFriend]("/friend/unblockFriend", "取消拉黑"),
-	command[commands.CreateFriendGroup]("/friend/createFriendGroup", "创建好友分组"),
+	command[commands.CreateFriendGroup]("/friend/createFriendGroup", "创建好友分组", "friendGroupId"),
 	command[commands.DeleteFriendGroup]("/friend/deleteFriendGroup", "删除好友分组"),
 	command[commands.UpdateFriend]("/friend/updateFriend", "修改好友信息"),
-	command[commands.AddGroup]("/group/addGroup", "创建群组"),
+	command[commands.AddGroup]("/group/addGroup", "创建群组", "groupId"),
 	command[commands.UpdateGroup]("/group/updateGroup", "修改群组"),
-	command[commands.ApplyGroup]("/group/applyGroup", "申请入群"),
-	command[commands.InvitationGroup]("/group/invitationGroup", "邀请入群"),
+	command[commands.ApplyGroup]("/group/applyGroup", "申请入群", "applyGroupId", "applyState?"),
+	command[commands.InvitationGroup]("/group/invitationGroup", "邀请入群", "applyGroupId"),
 	command[commands.GroupVerify]("/group/groupVerify", "审核入群申请"),
 	command[commands.UserVerify]("/group/userVerify", "审核入群邀请"),
 	command[commands.RemoveUserGroup]("/group/removeUserGroup", "移除群成员"),
@@ -84,19 +86,19 @@ var urls = NewRegistry(
 	command[commands.DeleteGroup]("/group/deleteGroup", "解散群组"),
 	command[commands.UpdateUser]("/user/updateUser", "修改用户资料"),
 
-	query[friends.List]("/friend/myFriendList", "查询好友列表"),
-	query[friends.Folders]("/friend/getFriendGroupList", "查询好友分组列表"),
-	query[friends.Find]("/friend/queryFriend", "查询用户"),
-	query[friends.Applications]("/friend/getApplyFriendList", "查询好友申请列表"),
-	query[friends.Blocks]("/friend/getBlockedList", "查询黑名单"),
-	query[recents.List]("/friend/getRecentMessageList", "查询最近聊天列表"),
-	query[history.LoadPair]("/friend/loadMoreMessage", "查询聊天记录"),
-	query[groups.List]("/group/getGroupList", "查询群组列表"),
-	query[groups.Get]("/group/getGroup", "查询群组"),
-	query[groups.Users]("/group/getGroupUsers", "查询群成员列表"),
-	query[groups.Applications]("/group/getApplyGroupList", "查询入群申请列表"),
-	query[history.LoadGroup]("/group/loadMoreMessage", "查询群聊天记录"),
-	query[search.Messages]("/chat/searchMessage", "搜索消息"),
+	query[friends.List, friends.Filled]("/friend/myFriendList", "查询好友列表"),
+	query[friends.Folders, friends.Folder]("/friend/getFriendGroupList", "查询好友分组列表"),
+	query[friends.Find, friends.Person]("/friend/queryFriend", "查询用户"),
+	query[friends.Applications, friends.Application]("/friend/getApplyFriendList", "查询好友申请列表"),
+	query[friends.Blocks, friends.Person]("/friend/getBlockedList", "查询黑名单"),
+	query[recents.List, recents.Recent]("/friend/getRecentMessageList", "查询最近聊天列表"),
+	query[history.LoadPair, history.Message]("/friend/loadMoreMessage", "查询聊天记录"),
+	query[groups.List, groups.Group]("/group/getGroupList", "查询群组列表"),
+	query[groups.Get, groups.Group]("/group/getGroup", "查询群组"),
+	query[groups.Users, groups.User]("/group/getGroupUsers", "查询群成员列表"),
+	query[groups.Applications, groups.Application]("/group/getApplyGroupList", "查询入群申请列表"),
+	query[history.LoadGroup, history.Message]("/group/loadMoreMessage", "查询群聊天记录"),
+	query[search.Messages, history.Message]("/chat/searchMessage", "搜索消息"),
 )
 
 // URLs is the table as the program serves it.
@@ -122,19 +124,21 @@ func row(path, action string) *URL {
 func command[C any, P interface {
 	*C
 	commands.Command
-}](path, action string) *URL {
+}](path, action string, makes ...string) *URL {
 	u := row(path, action)
 	u.command = true
 	u.plan = newPlan(reflect.TypeFor[C]())
+	u.makes = makes
 	return u
 }
 
-func query[Q any, P interface {
+func query[Q, Row any, P interface {
 	*Q
 	projections.Query
 }](path, action string) *URL {
 	u := row(path, action)
 	u.plan = newPlan(reflect.TypeFor[Q]())
+	u.row = reflect.TypeFor[Row]()
 	return u
 }
 
@@ -143,9 +147,10 @@ func seed(u *URL) *URL {
 	return u
 }
 
-func socketOnly(path, action string) *URL {
+func socketOnly[Params any](path, action string) *URL {
 	u := seed(row(path, action))
 	u.Socket = true
+	u.plan = newPlan(reflect.TypeFor[Params]())
 	return u
 }
 
@@ -162,10 +167,7 @@ func (r *Registry) Markdown(w io.Writer) error {
 	}
 	for _, u := range r.rows {
 		var ps []string
-		switch {
-		case u.Path == pathLogin:
-			ps = []string{"cursor?", "own?"}
-		case u.plan != nil:
+		if u.plan != nil {
 			for _, f := range u.plan.fields {
 				name := f.name
 				if f.optional {

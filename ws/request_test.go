@@ -52,7 +52,7 @@ func FuzzRequest(f *testing.F) {
 			}
 			return
 		}
-		if q.url.plan == nil {
+		if q.url.plan == nil || q.url.Socket {
 			return
 		}
 		d, bad := q.decode(commands.DefaultLimits)

@@ -42,6 +42,11 @@ func (c *session) resume(from, joined events.Cursor) {
 	}
 }
 
+// backlogDelivered is push 15.
+func backlogDelivered(reached events.Cursor) *Frame {
+	return &Frame{MsgType: "15", fields: []field{text("cursor", reached.String()), yes("complete")}}
+}
+
 // meetAgain is meet for a connection that lost held pushes: what it had held up
 // to the new meeting is brought by the backlog too.
 func (c *session) meetAgain() events.Cursor {

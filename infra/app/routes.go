@@ -1,6 +1,9 @@
 package app
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"io/fs"
 	"net/http"
@@ -12,6 +15,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"lishi/docs/api"
 	"lishi/web"
 	"lishi/ws"
 )
@@ -23,6 +27,8 @@ func (n *node) routes() http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", n.readyz)
 	mux.Handle("GET /metrics", n.metrics.Handler())
+	mux.Handle("GET /api/openapi.yaml", described(api.OpenAPI))
+	mux.Handle("GET /api/asyncapi.yaml", described(api.AsyncAPI))
 	if n.cfg.Demo {
 		mux.Handle("GET /demo/people", demoPeople(n.keys))
 	}
@@ -52,6 +58,21 @@ func page(dist fs.FS) http.Handler {
 			h.Set("Cache-Control", "no-cache")
 		}
 		files.ServeHTTP(w, r)
+	})
+}
+
+// described serves a description of the protocol. It changes with the program, so
+// it is asked for each time, and only sent where it is another.
+func described(document []byte) http.Handler {
+	sum := sha256.Sum256(document)
+	tag := `"` + hex.EncodeToString(sum[:8]) + `"`
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Type", "application/yaml")
+		h.Set("Cache-Control", "no-cache")
+		h.Set("ETag", tag)
+		h.Set("X-Content-Type-Options", "nosniff")
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(document))
 	})
 }
 

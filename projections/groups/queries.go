@@ -139,7 +139,7 @@ func (q Get) Run(ctx context.Context, r projections.Reader, caller string) (proj
 type Users struct {
 	GroupID string `param:"groupId,id"`
 	After   string `param:"after,id,optional"`
-	Limit   int64  `param:"limit,int,optional"`
+	Limit   int64  `param:"limit,int,optional" range:"0,200"`
 }
 
 // User is one member.

@@ -17,11 +17,11 @@ import (
 // LoadPair is /friend/loadMoreMessage: the messages of the caller and a user.
 type LoadPair struct {
 	UserID   string `param:"userId,id"`
-	Page     int64  `param:"page,int,optional"`
-	PageSize int64  `param:"pageSize,int,optional"`
+	Page     int64  `param:"page,int,optional" range:"0,2147483647"`
+	PageSize int64  `param:"pageSize,int,optional" range:"0,200"`
 	Before   string `param:"before,position,optional"`
 	After    string `param:"after,position,optional"`
-	Limit    int64  `param:"limit,int,optional"`
+	Limit    int64  `param:"limit,int,optional" range:"0,200"`
 }
 
 // LoadGroup is /group/loadMoreMessage: the messages of a group that were sent
@@ -30,11 +30,11 @@ type LoadPair struct {
 // for everybody.
 type LoadGroup struct {
 	GroupID  string `param:"groupId,id"`
-	Page     int64  `param:"page,int,optional"`
-	PageSize int64  `param:"pageSize,int,optional"`
+	Page     int64  `param:"page,int,optional" range:"0,2147483647"`
+	PageSize int64  `param:"pageSize,int,optional" range:"0,200"`
 	Before   string `param:"before,position,optional"`
 	After    string `param:"after,position,optional"`
-	Limit    int64  `param:"limit,int,optional"`
+	Limit    int64  `param:"limit,int,optional" range:"0,200"`
 }
 
 // Message is one row of history.

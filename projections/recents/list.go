@@ -22,8 +22,8 @@ import (
 // there is something to see, the one with the newest message first. Newest is
 // what was recorded last.
 type List struct {
-	Before string `param:"before,name,optional"` // next of the page before
-	Limit  int64  `param:"limit,int,optional"`
+	Before string `param:"before,next,optional"` // next of the page before
+	Limit  int64  `param:"limit,int,optional" range:"0,200"`
 }
 
 // Recent is one conversation.

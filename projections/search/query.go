@@ -21,7 +21,7 @@ type Messages struct {
 	UserID  string `param:"userId,id,optional"`
 	GroupID string `param:"groupId,id,optional"`
 	Before  string `param:"before,next,optional"` // next of the page before
-	Limit   int64  `param:"limit,int,optional"`
+	Limit   int64  `param:"limit,int,optional" range:"0,200"`
 }
 
 // hit is a row that holds the text.
