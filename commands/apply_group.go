@@ -38,7 +38,7 @@ func (c ApplyGroup) Decide(s State, a Actor, now time.Time) (events.Body, error)
 	if group.JoinMode == events.JoinOpen {
 		return events.GroupJoined{GroupName: group.Name}, nil
 	}
-	if w, ok := s.relations(stream).GroupApplication(stream, a.ID); ok && waits(w, now) {
+	if w, ok := s.pending(stream, a.ID, now); ok {
 		when := hasApplied
 		if w.Kind == ledger.GroupInvitation {
 			when = isInvited

@@ -121,10 +121,19 @@ func TestApplyGroup(t *testing.T) {
 		{name: "applied long ago", actor: "x", setup: all(peopleOfG("1"), asked, days8), do: cmd(c), want: applied},
 		{name: "invited", actor: "x", setup: all(peopleOfG("1"), invited), do: cmd(c), reason: Conflict},
 		{name: "invited long ago", actor: "x", setup: all(peopleOfG("1"), invited, days8), do: cmd(c), want: applied},
+		{name: "invited before a membership that ended", actor: "x", setup: all(peopleOfG("1"), invited, cameAndWent("x")), do: cmd(c), want: applied},
 		{name: "invited to an open group", actor: "x", setup: all(peopleOfG("9"), invited), do: cmd(c), want: joined},
 		{name: "deleted group", actor: "x", setup: all(peopleOfG("9"), deleted), do: cmd(c), reason: NotFound},
 		{name: "no group", actor: "a", do: cmd(c), reason: NotFound},
 	})
+}
+
+// cameAndWent is a membership that overtakes what waited before it.
+func cameAndWent(user string) func(*world) {
+	return func(w *world) {
+		w.join(user)
+		w.say(user, events.GroupStream("g"), events.GroupMemberQuit{GroupName: "G"})
+	}
 }
 
 func TestInvitationGroup(t *testing.T) {
@@ -140,6 +149,7 @@ func TestInvitationGroup(t *testing.T) {
 		{name: "oneself", actor: "a", setup: peopleOfG("0"), do: cmd(InvitationGroup{GroupID: "g", UserID: "a"}), reason: Conflict},
 		{name: "invited already", actor: "o", setup: all(peopleOfG("0"), invited), do: cmd(c), reason: Conflict},
 		{name: "invited long ago", actor: "o", setup: all(peopleOfG("0"), invited, days8), do: cmd(c), want: invites},
+		{name: "invited before a membership that ended", actor: "o", setup: all(peopleOfG("0"), invited, cameAndWent("b")), do: cmd(c), want: invites},
 		{name: "has applied", actor: "o", setup: all(peopleOfG("1"), asked), do: cmd(c), reason: Conflict},
 		{name: "unknown user", actor: "o", setup: peopleOfG("0"), do: cmd(InvitationGroup{GroupID: "g", UserID: "z"}), reason: NotFound},
 		{name: "unknown before relations", actor: "x", setup: peopleOfG("0"), do: cmd(InvitationGroup{GroupID: "g", UserID: "z"}), reason: NotFound},

@@ -45,9 +45,9 @@ func (c InvitationGroup) target(s State, stream events.Stream, now time.Time) st
 	if _, is := s.member(stream, c.UserID); is {
 		return ofMember
 	}
-	w, ok := s.relations(stream).GroupApplication(stream, c.UserID)
+	w, ok := s.pending(stream, c.UserID, now)
 	switch {
-	case !ok || !waits(w, now):
+	case !ok:
 		return always
 	case w.Kind == ledger.GroupApplication:
 		return ofApplicant

@@ -342,10 +342,10 @@ func (m *model) applyGroup(actor string, c Command, id string, week time.Time) s
 	panic(fmt.Sprintf("%T", c))
 }
 
-// pendingIn: something waits for the user in a group, overtaken or not.
+// pendingIn: something waits for the user in a group, and no joining has overtaken it.
 func (m *model) pendingIn(group, user string) (*appModel, bool) {
 	for _, a := range m.apps {
-		if a.where == group && a.who == user && a.state == "1" && m.now.Before(a.expires) {
+		if a.where == group && a.who == user && a.state == "1" && !a.void && m.now.Before(a.expires) {
 			return a, true
 		}
 	}

@@ -184,6 +184,13 @@ func verifiable(a ledger.Application, now time.Time, joined []ledger.Interval) e
 	return nil
 }
 
+// pending is what waits for a user in a group and can still be verified.
+func (s State) pending(group events.Stream, user string, now time.Time) (ledger.Application, bool) {
+	r := s.relations(group)
+	a, ok := r.GroupApplication(group, user)
+	return a, ok && verifiable(a, now, r.Intervals(group, user)) == nil
+}
+
 // admissible is verifiable for membership of a group.
 func (s State) admissible(a ledger.Application, now time.Time) error {
 	if _, member := s.member(a.Stream, a.User); member {

@@ -76,8 +76,8 @@ func (r groupRules) decide(g group, o *history.Op, made string) (group, string) 
 		switch {
 		case mine != 0:
 			return g, conflict
-		case g.mode == Open:
-			g.role[me] = Member[0]
+		case g.mode == Open: // which overtakes an invitation
+			g.role[me], g.waits[me], g.invited[me] = Member[0], "", false
 			return g, ""
 		case g.waits[me] != "":
 			return g, conflict

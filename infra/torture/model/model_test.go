@@ -168,6 +168,7 @@ func TestGroups(t *testing.T) {
 		"admitted by two at once":    {false, club + "4-5 ann role to=bob state=5 → 4\n5-6 cat join makes=C → 5\n6-8 ann admit id=C of=cat state=9 → 6\n6-8 bob admit id=C of=cat state=9 → 7"},
 		"admitted once of two":       {true, club + "4-5 ann role to=bob state=5 → 4\n5-6 cat join makes=C → 5\n6-8 ann admit id=C of=cat state=9 → 6\n6-8 bob admit id=C of=cat state=0 → conflict"},
 		"invited":                    {true, club + "4-5 ann invite to=cat makes=I → 4\n5-6 cat accept id=I of=cat state=9 → 5\n6-7 cat say → 6"},
+		"invited again":              {true, "0-1 ann make state=9 → 1\n1-2 ann invite to=bob makes=I → 2\n2-3 bob join → 3\n3-4 bob quit → 4\n4-5 bob accept id=I of=bob state=9 → conflict\n5-6 ann invite to=bob makes=J → 5\n6-7 bob accept id=J of=bob state=9 → 6"},
 		"invited by a member":        {true, club + "4-5 bob invite to=cat → forbidden"},
 		"invited although applied":   {true, club + "4-5 cat join makes=C → 4\n5-6 ann invite to=cat → conflict"},
 		"another's invitation":       {true, club + "4-5 ann invite to=cat makes=I → 4\n5-6 bob accept id=I of=cat state=9 → forbidden"},
