@@ -174,13 +174,14 @@ func createTables(ctx context.Context, db DB, tables []Table, number uint32) err
 		for _, f := range t.Fields {
 			fmt.Fprintf(&b, ", %s %s", f.Name, f.Type)
 		}
-		if t.Index != "" {
-			b.WriteString(", INDEX " + t.Index)
+		for _, index := range t.Indexes {
+			b.WriteString(", INDEX " + index)
 		}
 		fmt.Fprintf(&b, ") ENGINE = ReplacingMergeTree(offset) ORDER BY (%s)", strings.Join(t.Key, ", "))
 		b.WriteString(durable)
 		if t.Granularity > 0 {
-			fmt.Fprintf(&b, ", index_granularity = %d", t.Granularity)
+			// Few rows are read at a time, so little is to be unpacked for them.
+			fmt.Fprintf(&b, ", index_granularity = %d, min_compress_block_size = 8192", t.Granularity)
 		}
 		if err := db.Exec(ctx, b.String()); err != nil {
 			return fmt.Errorf("table %s: %w", t.Name, err)

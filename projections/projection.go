@@ -45,9 +45,9 @@ type Table struct {
 	// Granularity is the number of rows between two marks of the index: small
 	// where single rows are looked up, at the price of memory. 0 is 8192.
 	Granularity int
-	// Index is a data skipping index as a CREATE statement has it after the word
-	// INDEX: "words text TYPE text(tokenizer = ngrams(2))". Empty: none.
-	Index string
+	// Indexes are data skipping indexes, each as a CREATE statement has it after
+	// the word INDEX: "words text TYPE text(tokenizer = ngrams(2))".
+	Indexes []string
 }
 
 // Field is one column: its name and its ClickHouse type, one of String,

@@ -1,6 +1,9 @@
 package app
 
 import (
+	"bufio"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -45,7 +48,7 @@ way. A run in which a message was lost, repeated or out of order gives no figure
 		}
 		return p.report(r)
 	}
-	c.AddCommand(p.benchPages())
+	c.AddCommand(p.benchPages(), p.benchChat(), p.benchSearch())
 	return c
 }
 
@@ -82,6 +85,74 @@ func (p *program) benchPages() *cobra.Command {
 			return err
 		}
 		r, err := pages.Run(c.Context())
+		if err != nil {
+			return err
+		}
+		return p.report(r)
+	}
+	return c
+}
+
+func (p *program) benchChat() *cobra.Command {
+	var messages int
+	c := &cobra.Command{
+		Use:   "chat FILE… [--messages 1000000]",
+		Short: "Write as many real-looking messages as wanted, for lishi import",
+		Long: `Write real-looking messages as JSON lines to stdout, for lishi import: clauses of
+the messages of FILE (JSON lines as import reads them, gzip too), mixed anew. The
+user "` + bench.Searcher + `" has a third of them, in 120 conversations.`,
+		Args: cobra.MinimumNArgs(1),
+	}
+	c.Flags().IntVar(&messages, "messages", 1_000_000, "how many")
+	c.RunE = func(c *cobra.Command, files []string) error {
+		if messages < 1 {
+			return usageError{fmt.Errorf("messages must be 1 or more")}
+		}
+		chat, err := bench.ReadChat(files...)
+		if err != nil {
+			return err
+		}
+		out := bufio.NewWriterSize(p.out, 1<<16)
+		e := json.NewEncoder(out)
+		e.SetEscapeHTML(false)
+		if err := chat.Lines(messages, func(l bench.Line) error { return errors.Join(c.Context().Err(), e.Encode(l)) }); err != nil {
+			return err
+		}
+		return out.Flush()
+	}
+	return c
+}
+
+func (p *program) benchSearch() *cobra.Command {
+	words := bench.Words{}
+	c := settings(&cobra.Command{
+		Use:   "search FILE… [--words 300]",
+		Short: "Search a running server for the words of FILE, each once",
+		Long: `Search a running server that has imported the messages of lishi bench chat FILE…
+for two-character Chinese words of the same files: rare ones (in fewer than 1 of
+10,000 messages), middle ones (up to 1 of 500) and common ones. Each word is
+asked for once, in all conversations of the user.`,
+		Args: cobra.MinimumNArgs(1),
+	})
+	c.Flags().StringVar(&words.User, "user", bench.Searcher, "who searches")
+	c.Flags().IntVar(&words.Most, "words", 300, "words of each class")
+	c.Flags().IntVar(&words.Limit, "limit", 50, "messages a page")
+	c.RunE = func(c *cobra.Command, files []string) error {
+		cfg, _, err := load(c)
+		if err != nil {
+			return err
+		}
+		if words.Most < 1 {
+			return usageError{fmt.Errorf("words must be 1 or more")}
+		}
+		words.Addr = cfg.Listen
+		if words.Chat, err = bench.ReadChat(files...); err != nil {
+			return err
+		}
+		if words.Token, err = tokensOf(cfg); err != nil {
+			return err
+		}
+		r, err := words.Run(c.Context())
 		if err != nil {
 			return err
 		}

@@ -84,44 +84,51 @@ func (p Pages) page(ctx context.Context, token, before string) (first string, n 
 	if before != "" {
 		params["before"] = before
 	}
-	body, err := json.Marshal(params)
-	if err != nil {
+	var rows []struct {
+		Position string `json:"position"`
+	}
+	if err := post(ctx, p.Addr, token, p.URL, params, &rows); err != nil || len(rows) == 0 {
 		return "", 0, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+p.Addr+p.URL, bytes.NewReader(body))
+	if before != "" && rows[len(rows)-1].Position == before {
+		return "", 0, fmt.Errorf("page: %s came twice", before)
+	}
+	return rows[0].Position, len(rows), nil
+}
+
+// post asks a query over HTTP and reads its rows into list.
+func post(ctx context.Context, addr, token, url string, params map[string]any, list any) error {
+	body, err := json.Marshal(params)
 	if err != nil {
-		return "", 0, err
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+url, bytes.NewReader(body))
+	if err != nil {
+		return err
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return "", 0, err
+		return err
 	}
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return "", 0, err
+		return err
 	}
 	var r struct {
 		Code int `json:"code"`
 		Obj  struct {
-			List []struct {
-				Position string `json:"position"`
-			} `json:"list"`
+			List any `json:"list"`
 		} `json:"obj"`
 	}
+	r.Obj.List = list
 	if err := json.Unmarshal(raw, &r); err != nil {
-		return "", 0, err
+		return err
 	}
 	if r.Code != 200 {
-		return "", 0, fmt.Errorf("page: %s", raw)
+		return fmt.Errorf("%s: %s", url, raw)
 	}
-	if len(r.Obj.List) == 0 {
-		return "", 0, nil
-	}
-	if before != "" && r.Obj.List[len(r.Obj.List)-1].Position == before {
-		return "", 0, fmt.Errorf("page: %s came twice", before)
-	}
-	return r.Obj.List[0].Position, len(r.Obj.List), nil
+	return nil
 }

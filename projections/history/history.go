@@ -18,7 +18,7 @@ type Projection struct{}
 func (Projection) Name() string { return Name }
 
 // Version implements projections.Projection.
-func (Projection) Version() int { return 2 }
+func (Projection) Version() int { return 3 }
 
 // Tables: a page is one short range of the key, so it costs the same in a long
 // conversation as in a short one.

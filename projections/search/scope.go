@@ -117,10 +117,76 @@ func newAll(r projections.Reader, caller, before string) (*all, error) {
 }
 
 func (a *all) find(ctx context.Context, r projections.Reader, c condition, n int) ([]hit, error) {
+	back, err := a.windows(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	w := window{since: math.MaxInt64, until: math.MaxInt64}
+	if a.last != nil {
+		w.since = a.last.recorded + 1
+	}
+	var hits []hit
+	for len(hits) < n && w.since > math.MinInt64 {
+		w.since, w.until = math.MinInt64, w.since
+		if len(back) > 0 {
+			w.since, back = back[0], back[1:]
+		}
+		found, err := a.within(ctx, r, c, n-len(hits), w)
+		if err != nil {
+			return nil, err
+		}
+		hits = append(hits, found...)
+		if len(hits)*widen < n { // nor would the next one do, and the index finds rare words
+			back = nil
+		}
+	}
+	return hits, nil
+}
+
+// window is a span of recorded times.
+type window struct{ since, until int64 } // until is exclusive
+
+// A search begins with the user's newest texts, about as many as a page of a
+// common word needs, and looks at so many times more as long as they do not
+// fill the page.
+const (
+	firstWindow = 8192
+	widen       = 16
+	maxWindows  = 3
+)
+
+// windows are the recorded times at which so many texts of the user lie back,
+// the latest first; none where there are not that many.
+func (a *all) windows(ctx context.Context, r projections.Reader) ([]int64, error) {
+	until := int64(math.MaxInt64)
+	if a.last != nil {
+		until = a.last.recorded
+	}
+	ranks, last := []string{}, firstWindow/stride
+	for range maxWindows {
+		ranks = append(ranks, strconv.Itoa(last))
+		last *= widen
+	}
+	sql := fmt.Sprintf(`SELECT recorded FROM (SELECT recorded, row_number() OVER (ORDER BY recorded DESC) AS n FROM (
+		SELECT recorded FROM %s WHERE conversation IN (SELECT conversation FROM %s WHERE user = {caller:String}) AND recorded <= {until:Int64}
+		ORDER BY recorded DESC LIMIT %d)) WHERE n IN (%s) ORDER BY n SETTINGS max_threads = 1`,
+		r.Table("text_times"), r.Table("conversations"), last/widen, strings.Join(ranks, ", "))
+	var back []int64
+	err := r.Select(ctx, sql, []projections.Arg{{Name: "caller", Value: a.caller}, {Name: "until", Value: until}}, func(row projections.RowScanner) error {
+		var recorded int64
+		err := row.Scan(&recorded)
+		back = append(back, recorded)
+		return err
+	})
+	return back, err
+}
+
+// within finds the newest n hits in a window.
+func (a *all) within(ctx context.Context, r projections.Reader, c condition, n int, w window) ([]hit, error) {
 	var hits []hit
 	statements := 0
 	for layers := range slices.Chunk(a.layers, history.MaxRanges) {
-		more, err := a.ask(ctx, r, c, n, layers, statements == 0)
+		more, err := a.ask(ctx, r, c, n, w, layers, statements == 0)
 		if err != nil {
 			return nil, err
 		}
@@ -139,9 +205,10 @@ func newestFirst(a, b hit) int {
 		cmp.Compare(b.written, a.written))
 }
 
-func (a *all) ask(ctx context.Context, r projections.Reader, c condition, n int, layers []layer, pairs bool) ([]hit, error) {
+func (a *all) ask(ctx context.Context, r projections.Reader, c condition, n int, w window, layers []layer, pairs bool) ([]hit, error) {
 	var seen []string
-	args := append([]projections.Arg{{Name: "caller", Value: a.caller}, {Name: "limit", Value: uint32(n)}}, c.args...)
+	args := append([]projections.Arg{{Name: "caller", Value: a.caller}, {Name: "limit", Value: uint32(n)},
+		{Name: "since", Value: w.since}, {Name: "until", Value: w.until}}, c.args...)
 	if pairs {
 		seen = append(seen, "startsWith(conversation, 'p|')")
 	}
@@ -163,7 +230,8 @@ func (a *all) ask(ctx context.Context, r projections.Reader, c condition, n int,
 			projections.Arg{Name: "partition", Value: a.last.at.Partition.String()}, projections.Arg{Name: "written", Value: a.last.written})
 	}
 	// The text comes first: it leaves few rows to hold against sets and lists.
-	sql := fmt.Sprintf(`SELECT conversation, message, offset, recorded FROM %s PREWHERE %s
+	sql := fmt.Sprintf(`SELECT conversation, message, offset, recorded FROM %s
+		PREWHERE recorded >= {since:Int64} AND recorded < {until:Int64} AND %s
 		WHERE conversation IN (SELECT conversation FROM %s WHERE user = {caller:String}) AND (%s) AND %s
 		ORDER BY recorded DESC, partition DESC, offset DESC LIMIT {limit:UInt32}`,
 		r.Table("texts"), c.sql, r.Table("conversations"), strings.Join(seen, " OR "), older)

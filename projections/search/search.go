@@ -20,9 +20,14 @@ type Projection struct{}
 func (Projection) Name() string { return Name }
 
 // Version implements projections.Projection.
-func (Projection) Version() int { return 2 }
+func (Projection) Version() int { return 3 }
 
-// Tables: the index tells which granules may hold a text, so they are small.
+// stride is how many events of a partition lie between two that make a row of
+// text_times.
+const stride = 64
+
+// Tables: the indexes tell which granules may hold a text, and when their texts
+// were written, so they are small.
 func (Projection) Tables() []projections.Table {
 	return []projections.Table{{
 		Name: "texts",
@@ -34,7 +39,16 @@ func (Projection) Tables() []projections.Table {
 		},
 		Key:         []string{"conversation", "message", "offset"},
 		Granularity: 256,
-		Index:       "characters text TYPE text(tokenizer = ngrams(2))",
+		Indexes:     []string{"characters text TYPE text(tokenizer = ngrams(2))", "newest recorded TYPE minmax"},
+	}, {
+		// When a few of the texts were written: how far back so many texts lie.
+		Name: "text_times",
+		Fields: []projections.Field{
+			{Name: "conversation", Type: "String"},
+			{Name: "recorded", Type: "Int64"},
+		},
+		Key:         []string{"conversation", "offset"},
+		Granularity: 512,
 	}}
 }
 
@@ -42,6 +56,9 @@ func (Projection) Tables() []projections.Table {
 func (Projection) Apply(e events.Recorded, _ *ledger.Book, rows *projections.Rows) {
 	write := func(message events.Position, c events.Content) {
 		rows.Row("texts").Text(e.Stream.Key()).Uint(uint64(message.Offset)).Text(Fold(c.Plain)).Int(e.At.UnixMilli())
+		if e.Position.Offset%stride == 0 {
+			rows.Row("text_times").Text(e.Stream.Key()).Int(e.At.UnixMilli())
+		}
 	}
 	switch b := e.Body.(type) {
 	case events.MessageSent:

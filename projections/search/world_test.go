@@ -1,18 +1,15 @@
 package search_test
 
 import (
-	"bufio"
-	"compress/gzip"
 	"context"
-	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"lishi/events"
+	"lishi/infra/bench"
 	"lishi/projections"
 	"lishi/projections/projectiontest"
 )
@@ -22,7 +19,9 @@ type spied struct {
 	projections.DB
 	sql  string
 	args []projections.Arg
-	// unindexed asks without the index.
+	// statements counts them.
+	statements int
+	// unindexed asks without the indexes.
 	unindexed bool
 }
 
@@ -36,130 +35,106 @@ func (s *spied) Query(ctx context.Context, sql string, args ...projections.Arg) 
 			}
 		}
 		s.sql, s.args = sql, args
+		s.statements++
 	}
 	return s.DB.Query(ctx, sql, args...)
 }
 
 // clauses are pieces of what people say: from ../shared/data, or LISHI_SHARED,
 // where that is, else a few of our own.
-func clauses() []string {
+func clauses() bench.Chat {
 	dir := os.Getenv("LISHI_SHARED")
 	if dir == "" {
 		dir = "../../../shared"
 	}
-	var all []string
-	for _, name := range []string{"pair-chat-zh.jsonl.gz", "group-chat-en.jsonl.gz"} {
-		f, err := os.Open(filepath.Join(dir, "data", name))
-		if err != nil {
-			break
-		}
-		defer f.Close()
-		z, err := gzip.NewReader(f)
-		if err != nil {
-			panic(err)
-		}
-		for lines := bufio.NewScanner(z); lines.Scan(); {
-			var m struct{ Text string }
-			if err := json.Unmarshal(lines.Bytes(), &m); err != nil || m.Text == "" {
-				continue
-			}
-			all = append(all, strings.FieldsFunc(m.Text, func(r rune) bool { return strings.ContainsRune("，。？！", r) })...)
+	c, err := bench.ReadChat(filepath.Join(dir, "data", "pair-chat-zh.jsonl.gz"), filepath.Join(dir, "data", "group-chat-en.jsonl.gz"))
+	if err == nil {
+		return c
+	}
+	c = bench.Chat{}
+	for _, s := range []string{"我们是好朋友", "看过那部电影吗", "已添加为好友", "the weather is fine", "明天一起吃饭", "Ubuntu works for me", "不知道啊", "谢谢你"} {
+		for i := range 200 {
+			c.Clauses = append(c.Clauses, s, fmt.Sprint(s, i), string(rune(0x4e00+i*7))+s)
 		}
 	}
-	if all == nil {
-		for _, s := range []string{"我们是好朋友", "看过那部电影吗", "已添加为好友", "the weather is fine", "明天一起吃饭", "Ubuntu works for me", "不知道啊", "谢谢你"} {
-			for i := range 200 {
-				all = append(all, s, fmt.Sprint(s, i), string(rune(0x4e00+i*7))+s)
-			}
-		}
-	}
-	return all
+	return c
 }
 
-// rare is a word that stands in every thousandth of the big conversations'
-// messages, unique in one message.
 const (
-	rare   = "鸑鷟"
-	unique = "螣蛇"
+	me     = bench.Searcher
+	rare   = bench.Rare
+	unique = bench.Unique
 )
 
-// chat is a log of n messages: user "me" speaks with 100 people and in 20
-// groups, which together have a third; all others speak with others.
+// chat is a log of the n messages that bench.Chat makes, appended a thousand at
+// a time, so that they are recorded at many times.
 func chat(n int) *projectiontest.Log {
 	log := projectiontest.NewLog(events.Layout{Conversations: 4, Users: 1})
 	log.Batch = 1024
 	var batch []events.Event
-	number, offsets := 0, map[events.Partition]int64{}
-	add := func(actor string, s events.Stream, revision uint64, prev events.ID, body events.Body) events.ID {
+	number, offsets, heads := 0, map[events.Partition]int64{}, map[events.Stream][]events.ID{}
+	flush := func() {
+		if _, err := log.Append(context.Background(), batch...); err != nil {
+			panic(err)
+		}
+		batch = batch[:0]
+	}
+	add := func(actor string, s events.Stream, body events.Body) {
 		number++
-		id := events.NewID(s.Key(), actor, fmt.Sprint(number))
-		batch = append(batch, events.Event{
-			ID: id, Prev: prev, Stream: s, Revision: revision, Actor: actor, Request: fmt.Sprint(number), Fingerprint: events.Fingerprint(id),
+		e := events.Event{
+			ID: events.NewID(s.Key(), actor, fmt.Sprint(number)), Stream: s, Actor: actor, Request: fmt.Sprint(number),
 			Time: time.UnixMilli(1763888400000 + int64(number)*100), Body: body,
-		})
-		return id
-	}
-	register := func(u string) { add(u, events.UserStream(u), 1, events.ID{}, events.UserRegistered{NickName: "N" + u}) }
-	register("me")
-	type place struct {
-		s     events.Stream
-		actor string
-	}
-	var mine, others []place
-	for i := range 100 {
-		u := fmt.Sprint("friend", i)
-		register(u)
-		s := events.PairStream("me", u)
-		add(u, s, 1, events.ID{}, events.FriendAgreed{})
-		mine = append(mine, place{s, u})
-	}
-	for i := range 20 {
-		u := fmt.Sprint("owner", i)
-		register(u)
-		s := events.GroupStream(fmt.Sprint("group", i))
-		created := add(u, s, 1, events.ID{}, events.GroupCreated{GroupName: "G", JoinMode: events.JoinOpen})
-		add("me", s, 2, created, events.GroupJoined{GroupName: "G"})
-		mine = append(mine, place{s, u})
-	}
-	for i := range 1000 {
-		u, v := fmt.Sprint("u", i), fmt.Sprint("v", i)
-		register(u)
-		register(v)
-		s := events.PairStream(u, v)
-		add(u, s, 1, events.ID{}, events.FriendAgreed{})
-		others = append(others, place{s, u})
-	}
-	pieces := clauses()
-	r := rand.New(rand.NewPCG(1, 2))
-	for i := range n {
-		var p place
-		switch r.IntN(6) {
-		case 0: // a tenth of the people have most of the talk
-			p = mine[r.IntN(10)]
-		case 1:
-			p = mine[r.IntN(len(mine))]
-		default:
-			p = others[r.IntN(len(others))]
 		}
-		text := pieces[r.IntN(len(pieces))]
-		for range r.IntN(3) {
-			text += "，" + pieces[r.IntN(len(pieces))]
-		}
-		if r.IntN(1000) == 0 {
-			text += rare
-		}
-		if i == n/2 {
-			p, text = mine[3], text+unique
-		}
-		add(p.actor, p.s, 0, events.ID{}, events.MessageSent{Content: events.Content{Plain: text}, Strangers: true})
-		offsets[log.Layout().Partition(p.s)]++
-		batch[len(batch)-1].Basis = offsets[log.Layout().Partition(p.s)]
-		if len(batch) >= 100_000 || i == n-1 {
-			if _, err := log.Append(context.Background(), batch...); err != nil {
-				panic(err)
+		e.Fingerprint = events.Fingerprint(e.ID)
+		p := log.Layout().Partition(s)
+		offsets[p]++
+		if events.OrderingOf(body) == events.ByBasis {
+			e.Basis = offsets[p] - 1
+		} else {
+			chain := heads[s]
+			if e.Revision = uint64(len(chain)) + 1; len(chain) > 0 {
+				e.Prev = chain[len(chain)-1]
 			}
-			batch = batch[:0:0]
+			heads[s] = append(chain, e.ID)
+		}
+		if batch = append(batch, e); len(batch) == 1000 {
+			flush()
 		}
 	}
+	known := map[string]bool{}
+	first := func(what string, do func()) {
+		if !known[what] {
+			known[what] = true
+			do()
+		}
+	}
+	err := clauses().Lines(n, func(l bench.Line) error {
+		s := events.GroupStream(l.Group)
+		for _, u := range []string{l.From, l.To} {
+			first("user "+u, func() {
+				if u != "" {
+					add(u, events.UserStream(u), events.UserRegistered{NickName: "N" + u})
+				}
+			})
+		}
+		if l.Group == "" {
+			s = events.PairStream(l.From, l.To)
+			first(s.Key(), func() { add(l.From, s, events.FriendAgreed{}) })
+		} else {
+			first("in "+s.Key()+" "+l.From, func() {
+				if l.From == me {
+					add(me, s, events.GroupCreated{GroupName: "G", JoinMode: events.JoinOpen})
+				} else {
+					add(l.From, s, events.GroupJoined{GroupName: "G"})
+				}
+			})
+		}
+		add(l.From, s, events.MessageSent{Content: events.Content{Plain: l.Text}})
+		return nil
+	})
+	if err != nil {
+		panic(err)
+	}
+	flush()
 	return log
 }
