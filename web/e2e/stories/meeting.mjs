@@ -33,7 +33,7 @@ export async function meeting(stage) {
 
     await daiyu.page.getByText('史湘云想加你为好友').waitFor()
     await daiyu.pane(/申请/)
-    await daiyu.page.getByText('林姐姐，我是湘云，快加我！').waitFor()
+    await daiyu.page.getByText('林姐姐，我是湘云，快加我！', { exact: true }).waitFor()
     await stage.picture(daiyu.page, 'requests')
     await daiyu.button('同意史湘云').click()
     await daiyu.page.getByText('已同意').first().waitFor()

@@ -66,7 +66,8 @@ export async function parting(stage) {
     await xifeng.sees('我来迟了，甘愿受罚。')
     equal(await xiangyun.texts(), ['我来迟了，甘愿受罚。'], 'what a new member sees of the group')
 
-    await details.getByRole('button', { name: '把 枕霞旧友 移出群' }).click()
+    await details.getByRole('button', { name: '枕霞旧友 的操作' }).click()
+    await xifeng.page.getByRole('menuitem', { name: '移出' }).click()
     await xifeng.page.getByRole('dialog').getByRole('button', { name: '移出' }).click()
     await xiangyun.page.getByText('你被移出了「海棠诗社」').waitFor()
     await xiangyun.page.getByText('你不在这个群里').waitFor()

@@ -32,8 +32,8 @@ export async function reading(stage) {
   await stage.step('a nickname is changed', async () => {
     await xiangyun.button(/设置/, false).click()
     await xiangyun.page.getByRole('textbox', { name: '昵称' }).fill('枕霞旧友')
-    await xiangyun.button('保存').click()
-    await xiangyun.page.getByText('已保存').waitFor()
+    await xiangyun.page.getByRole('dialog').getByRole('button', { name: '保存' }).click()
+    await xiangyun.page.getByRole('dialog').getByText('已保存').waitFor()
     await xiangyun.page.keyboard.press('Escape')
     await xiangyun.button(/^枕霞旧友.*设置/, false).waitFor()
     await daiyu.page.reload()

@@ -3,7 +3,7 @@ import { accessible } from '../accessibility.mjs'
 import { equal, until } from '../steps.mjs'
 import { group } from './meeting.mjs'
 
-const recalled = '此消息已撤回'
+const recalled = '此消息已撤回' // in lists; the log says by whom
 
 export async function revising(stage) {
   const { daiyu, xiangyun } = stage
@@ -28,14 +28,14 @@ export async function revising(stage) {
     await field.press('Enter')
     for (const person of [daiyu, xiangyun]) {
       await person.sees('明日巳时来潇湘馆')
-      await person.said('明日巳时来潇湘馆').getByText('已编辑').waitFor()
+      await person.said('明日巳时来潇湘馆').getByText('编辑过').waitFor()
       equal(await person.said('明日己时来潇湘馆').count(), 0, 'the old text')
     }
     await xiangyun.row('林黛玉').getByText('明日巳时来潇湘馆').waitFor()
     equal(await daiyu.field.inputValue(), '写到一半的话', 'the draft after the edit')
     await daiyu.field.fill('')
     await xiangyun.page.reload()
-    await xiangyun.said('明日巳时来潇湘馆').getByText('已编辑').waitFor()
+    await xiangyun.said('明日巳时来潇湘馆').getByText('编辑过').waitFor()
   })
 
   await stage.step('a recalled message is gone for the other one, and is not unread', async () => {
@@ -44,13 +44,13 @@ export async function revising(stage) {
     await xiangyun.row('林黛玉').getByText('1 条未读').waitFor({ state: 'attached' })
     await daiyu.choosesFor('这句说错了', '撤回')
     await daiyu.page.getByRole('dialog').getByRole('button', { name: '撤回' }).click()
-    await daiyu.log.getByText(recalled).waitFor()
+    await daiyu.log.getByText('你撤回了一条消息').waitFor()
     await xiangyun.row('林黛玉').getByText(recalled).waitFor()
     await xiangyun.row('林黛玉').getByText('条未读').waitFor({ state: 'detached' })
     await xiangyun.page.reload()
     await xiangyun.row('林黛玉').getByText(recalled).waitFor()
     await xiangyun.open('林黛玉')
-    await xiangyun.log.getByText(recalled).waitFor()
+    await xiangyun.log.getByText('林黛玉撤回了一条消息').waitFor()
     for (const { page } of [daiyu, xiangyun]) equal(await page.getByText('这句说错了').count(), 0, 'the recalled text')
     equal(await daiyu.log.getByRole('article').last().getByRole('button').count(), 0, 'menus on what was recalled')
   })
@@ -81,7 +81,7 @@ export async function revising(stage) {
     await until('it is in sight', () => xiangyun.said('云妹妹来了？😀').evaluate((element) => element.getBoundingClientRect().top > 60 && element.getBoundingClientRect().bottom < innerHeight))
     await box.fill('')
     await xiangyun.button('回到最新').click()
-    await until('the newest is in sight', () => xiangyun.log.getByText(recalled).isVisible())
+    await until('the newest is in sight', () => xiangyun.log.getByText('林黛玉撤回了一条消息').isVisible())
   })
 
   await stage.step('without a mouse: from the log to a message’s menu, and edited', async () => {
@@ -99,7 +99,7 @@ export async function revising(stage) {
     await menu.waitFor({ state: 'detached' })
     await page.keyboard.press('Enter')
     await page.keyboard.press('ArrowDown')
-    await page.keyboard.press('ArrowUp')
+    await page.keyboard.press('ArrowDown')
     await page.keyboard.press('Enter')
     await until('the field has the focus', () => page.getByRole('textbox', { name: '编辑消息' }).evaluate((element) => element === document.activeElement))
     await page.keyboard.press('End')
@@ -116,11 +116,14 @@ export async function revising(stage) {
     await daiyu.sees('社长，这一句请裁夺')
     await daiyu.say('社长的话')
     await xiangyun.sees('社长的话')
-    equal(await xiangyun.said('社长的话').getByRole('button').count(), 0, 'a member’s menu on another’s message')
+    await xiangyun.said('社长的话').hover()
+    await xiangyun.said('社长的话').getByRole('button', { name: '更多操作' }).click()
+    equal(await xiangyun.page.getByRole('menuitem').allInnerTexts(), ['回复', '复制文字'], 'a member’s menu on another’s message')
+    await xiangyun.page.keyboard.press('Escape')
 
     await daiyu.said('社长，这一句请裁夺').hover()
     await daiyu.said('社长，这一句请裁夺').getByRole('button', { name: '更多操作' }).click()
-    equal(await daiyu.page.getByRole('menuitem').allInnerTexts(), ['撤回'], 'an owner’s menu on another’s message')
+    equal(await daiyu.page.getByRole('menuitem').allInnerTexts(), ['回复', '复制文字', '撤回'], 'an owner’s menu on another’s message')
     for (const colorScheme of ['dark', 'light']) {
       await daiyu.page.emulateMedia({ colorScheme })
       await accessible(daiyu.page, `a message’s menu, ${colorScheme}`)
@@ -129,7 +132,8 @@ export async function revising(stage) {
     await xiangyun.choosesFor('社长，这一句请裁夺', '撤回')
     await daiyu.page.getByRole('menuitem', { name: '撤回' }).click()
     await daiyu.page.getByRole('dialog').getByRole('button', { name: '撤回' }).click()
-    await xiangyun.log.getByText(recalled).waitFor()
+    await xiangyun.log.getByText('林黛玉撤回了你的一条消息').waitFor()
+    await daiyu.log.getByText('你撤回了枕霞旧友的一条消息').waitFor()
     const dialog = xiangyun.page.getByRole('dialog')
     await dialog.getByRole('button', { name: '撤回' }).click()
     await dialog.getByText('与现有状态冲突').waitFor()

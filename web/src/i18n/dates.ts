@@ -50,6 +50,13 @@ export function shortTime(time: number, now: number, locale: string): string {
   return format(time, locale, options)
 }
 
+/** A time to come: a clock today, else a date with it. */
+export function moment(time: number, now: number, locale: string): string {
+  if (sameDay(time, now)) return clock(time, locale)
+  const sameYear = new Date(time).getFullYear() === new Date(now).getFullYear()
+  return format(time, locale, { ...(sameYear ? {} : { year: 'numeric' }), month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
+}
+
 /** Everything, for a tooltip. */
 export function fullTime(time: number, locale: string): string {
   return format(time, locale, { dateStyle: 'long', timeStyle: 'medium' })

@@ -19,6 +19,10 @@ describe('messages', () => {
     ])
   })
 
+  test('2 that answers and names', () => {
+    expect(read('2', { ...said, sendUserId: 'bob', groupId: 'g1', replyTo: 'c0-2', atUserIds: ['ann'] })[0]).toMatchObject({ message: { replyTo: 'c0-2', at: ['ann'] } })
+  })
+
   test('1 of the own user, said in another window, too', () => {
     expect(read('1', { ...said, sendUserId: 'ann', receiveUserId: 'bob' })[0]).toMatchObject({ conversation: 'p:bob', message: { sender: 'ann' } })
   })
@@ -33,7 +37,7 @@ describe('edits and recalls', () => {
   const edited = { change: 'edited', messagePosition: 'c0-3', messageContent: '改过', sendUserId: 'bob', receiveUserId: 'ann', operatorUserId: 'bob', date: '' }
 
   test('12 from the other one, with the new text', () => {
-    expect(read('12', edited)).toEqual([{ kind: 'revision', conversation: 'p:bob', revision: { change: 'edited', offset: 3, sender: 'bob', text: '改过' } }])
+    expect(read('12', edited)).toEqual([{ kind: 'revision', conversation: 'p:bob', revision: { change: 'edited', offset: 3, sender: 'bob', text: '改过', by: 'bob' } }])
   })
 
   test('12 of the own message, changed in another window', () => {
@@ -42,7 +46,7 @@ describe('edits and recalls', () => {
 
   test('12 in a group, recalled by its owner: no text, and the sender stays the sender', () => {
     const recalled = { ...edited, change: 'recalled', messageContent: undefined, receiveUserId: undefined, groupId: 'g1', operatorUserId: 'cid' }
-    expect(read('12', recalled, ['g1'])).toEqual([{ kind: 'revision', conversation: 'g:g1', revision: { change: 'recalled', offset: 3, sender: 'bob' } }])
+    expect(read('12', recalled, ['g1'])).toEqual([{ kind: 'revision', conversation: 'g:g1', revision: { change: 'recalled', offset: 3, sender: 'bob', by: 'cid' } }])
   })
 
   test('12 with a change of a later version, or of nobody, says nothing', () => {
@@ -85,10 +89,19 @@ describe('relations', () => {
     ['11 joined', '11', { groupId: 'g1', change: 'joined', userId: 'bob' }, ['g1'], ['stale groups', 'stale groupApplications', 'members']],
     ['11 the own user quit elsewhere', '11', { groupId: 'g1', change: 'quit', userId: 'ann' }, ['g1'], ['left', 'stale groups', 'stale groupApplications', 'members']],
     ['14', '14', { userId: 'ann', nickName: '安' }, [], ['profile', 'stale friends']],
+    ['14 of folders or of a friend’s view is no profile', '14', { userId: 'ann', nickName: '安', change: 'friend', friendId: 'bob', remark: '二哥' }, [], ['stale friends']],
     ['one of a later version', '99', {}, [], []],
   ])('%s', (_name, msgType, data, memberOf, expected) => expect(kinds(read(msgType, data, memberOf))).toEqual(expected))
 
+  test('members who came, left or are other than before are named', () => {
+    const users = (msgType: string, data: Record<string, unknown>) => read(msgType, data, ['g1']).flatMap((change) => (change.kind === 'members' ? change.users : []))
+    expect(users('11', { groupId: 'g1', change: 'muted', userId: 'bob', operatorUserId: 'cid' })).toEqual(['bob'])
+    expect(users('11', { groupId: 'g1', change: 'owner', userId: 'bob', operatorUserId: 'cid' })).toEqual(['bob', 'cid'])
+    expect(users('7', invited)).toEqual(['ann'])
+  })
+
   test('a notice says who and which group', () => {
-    expect(read('5', invited).at(-1)).toEqual({ kind: 'notice', notice: { kind: 'groupInvited', userId: 'bob', name: '小波', group: '诗社' } })
+    expect(read('5', invited).at(-1)).toEqual({ kind: 'notice', notice: { kind: 'groupInvited', userId: 'bob', name: '小波', group: '诗社', note: '' } })
+    expect(read('5', { ...invited, note: '来吧' }).at(-1)).toMatchObject({ notice: { note: '来吧' } })
   })
 })

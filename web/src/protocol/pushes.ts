@@ -23,6 +23,7 @@ export interface Notice {
   userId: string // who did it
   name: string | undefined
   group: string // its name; empty where there is none
+  note: string
 }
 
 /** What a push means for the state of the page. */
@@ -31,7 +32,7 @@ export type Change =
   | { kind: 'revision'; conversation: ConversationKey; revision: Revision }
   | { kind: 'read'; conversation: ConversationKey; by: 'me' | 'peer'; position: string }
   | { kind: 'stale'; list: List }
-  | { kind: 'members'; groupId: string }
+  | { kind: 'members'; groupId: string; users: readonly string[] }
   | { kind: 'profile'; userId: string; nickName: string | undefined; avatar: string | undefined }
   | { kind: 'left'; groupId: string }
   | { kind: 'notice'; notice: Notice }
@@ -64,9 +65,10 @@ export function changesOf(push: Push, me: string, isMember: (groupId: string) =>
     case '10':
       return groupVerified(push.data, me, isMember)
     case '11': {
-      const gone = (push.data.change === 'quit' || push.data.change === 'removed') && push.data.userId === me
-      const left: Change[] = gone ? [{ kind: 'left', groupId: push.data.groupId }] : []
-      return [...left, stale('groups'), stale('groupApplications'), { kind: 'members', groupId: push.data.groupId }]
+      const { change, groupId, userId, operatorUserId } = push.data
+      const gone = (change === 'quit' || change === 'removed') && userId === me
+      const left: Change[] = gone ? [{ kind: 'left', groupId }] : []
+      return [...left, stale('groups'), stale('groupApplications'), members(groupId, userId, change === 'owner' ? operatorUserId : undefined)]
     }
     case '12':
       return revised(push.data, me)
@@ -78,6 +80,7 @@ export function changesOf(push: Push, me: string, isMember: (groupId: string) =>
       return partner === undefined ? [] : [{ kind: 'read', conversation: withPerson(partner), by, position: readPosition }]
     }
     case '14': {
+      if (push.data.change !== undefined) return [stale('friends')]
       const { userId, nickName, avatar } = push.data
       return [{ kind: 'profile', userId, nickName, avatar }, stale('friends')]
     }
@@ -91,7 +94,8 @@ function revised(data: RevisionData, me: string): Change[] {
   const partner = sendUserId === me ? receiveUserId : sendUserId
   if (groupId === undefined && partner === undefined) return []
   const conversation = groupId === undefined ? withPerson(partner!) : inGroup(groupId)
-  const revision = { offset: offsetOf(messagePosition), sender: sendUserId }
+  const { operatorUserId, time } = data
+  const revision = { offset: offsetOf(messagePosition), sender: sendUserId, ...(operatorUserId && { by: operatorUserId }), ...(time && { time }) }
   if (change === 'recalled') return [{ kind: 'revision', conversation, revision: { ...revision, change } }]
   // A change of a later version says nothing to this client.
   if (change !== 'edited' || messageContent === undefined) return []
@@ -102,9 +106,8 @@ function removedFromGroup(data: ApplyData, me: string): Change[] {
   if (data.groupId === undefined) return []
   const removedMe = data.targetUserId === me || (data.targetUserId === undefined && data.applyUserId !== me)
   const gone: Change[] = removedMe || data.targetUserId === undefined ? [{ kind: 'left', groupId: data.groupId }] : []
-  const members: Change = { kind: 'members', groupId: data.groupId }
   const kind = data.targetUserId === undefined ? 'groupDeleted' : 'groupRemoved'
-  return about(removedMe, applyNotice(kind, data), ...gone, stale('groups'), stale('groupApplications'), members)
+  return about(removedMe, applyNotice(kind, data), ...gone, stale('groups'), stale('groupApplications'), members(data.groupId, data.targetUserId))
 }
 
 function friendVerified(data: VerifyData, me: string): Change[] {
@@ -114,7 +117,7 @@ function friendVerified(data: VerifyData, me: string): Change[] {
 
 function groupVerified(data: VerifyData, me: string, isMember: (groupId: string) => boolean): Change[] {
   const changes: Change[] = [stale('groups'), stale('groupApplications')]
-  if (data.groupId !== undefined) changes.push({ kind: 'members', groupId: data.groupId })
+  if (data.groupId !== undefined) changes.push(members(data.groupId, data.targetUserId, data.verifyUserId))
   // The frame tells an invitation's verification from an application's by whom
   // it reaches: who invited is a member already, who applied is not yet.
   const invited = data.groupId !== undefined && isMember(data.groupId)
@@ -127,6 +130,10 @@ function message(conversation: ConversationKey, data: MessageData): Change {
   return { kind: 'message', conversation, message: fromPush(data), senderName: data.sendNickName }
 }
 
+function members(groupId: string, ...users: (string | undefined)[]): Change {
+  return { kind: 'members', groupId, users: users.filter((user) => user !== undefined) }
+}
+
 const stale = (list: List): Change => ({ kind: 'stale', list })
 
 function about(tell: boolean, notice: Notice, ...changes: Change[]): Change[] {
@@ -134,9 +141,9 @@ function about(tell: boolean, notice: Notice, ...changes: Change[]): Change[] {
 }
 
 function applyNotice(kind: Notice['kind'], data: ApplyData): Notice {
-  return { kind, userId: data.applyUserId, name: data.applyNickName, group: data.groupName ?? data.groupId ?? '' }
+  return { kind, userId: data.applyUserId, name: data.applyNickName, group: data.groupName ?? data.groupId ?? '', note: data.note ?? '' }
 }
 
 function verifyNotice(kind: Notice['kind'], data: VerifyData): Notice {
-  return { kind, userId: data.verifyUserId ?? '', name: data.verifyUserNickName, group: data.groupName ?? data.groupId ?? '' }
+  return { kind, userId: data.verifyUserId ?? '', name: data.verifyUserNickName, group: data.groupName ?? data.groupId ?? '', note: data.note ?? '' }
 }

@@ -10,15 +10,21 @@ export interface Message {
   time: number // Unix milliseconds
   recalled: boolean
   edited: boolean
+  changedBy?: string // who edited it last or recalled it
+  changedAt?: number // when, in Unix milliseconds
+  replyTo?: string // position of the message that it answers
+  at?: readonly string[] // whom it names
 }
 
-/** What became of a message that is in the log. */
-export type Revision = { offset: number; sender: string } & ({ change: 'edited'; text: string } | { change: 'recalled' })
+/** What became of a message that is in the log; by whom and when, where that is known. */
+export type Revision = { offset: number; sender: string; by?: string; time?: number } & ({ change: 'edited'; text: string } | { change: 'recalled' })
 
 /** A message of the own user that is on its way, or was refused. */
 export interface Outgoing {
   uniqueNo: string
   text: string
+  replyTo?: string
+  at?: readonly string[]
   time: number
   failure: { reason: Reason; detail: string } | undefined
 }
@@ -66,9 +72,11 @@ export function revise(timeline: Timeline, revision: Revision): Timeline {
   return { ...timeline, rows: timeline.rows.with(at, revised(before, revision)) }
 }
 
-function revised(message: Message, revision: Revision): Message {
-  if (revision.change === 'recalled') return { ...message, text: '', recalled: true, edited: false }
-  return { ...message, text: revision.text, edited: true }
+/** A message as it stands after a change of it. */
+export function revised(message: Message, revision: Revision): Message {
+  const after = { ...message, ...(revision.by !== undefined && { changedBy: revision.by }), ...(revision.time !== undefined && { changedAt: revision.time }) }
+  if (revision.change === 'recalled') return { ...after, text: '', recalled: true, edited: false }
+  return { ...after, text: revision.text, edited: true }
 }
 
 /** Takes the newest page. The window must be empty (see forget) or reach the newest message. */
@@ -140,6 +148,8 @@ export function fromPush(data: MessageData): Message {
     time: timeOf(data.time, data.receiveDate),
     recalled: false,
     edited: false,
+    ...(data.replyTo && { replyTo: data.replyTo }),
+    ...(data.atUserIds && { at: data.atUserIds }),
   }
 }
 
@@ -153,6 +163,10 @@ export function fromHistory(row: HistoryRow): Message {
     time: timeOf(row.time, row.talkDate),
     recalled: row.recalled ?? false,
     edited: (row.edited ?? false) && !row.recalled,
+    ...(row.operatorUserId && { changedBy: row.operatorUserId }),
+    ...(row.changeTime && { changedAt: row.changeTime }),
+    ...(row.replyTo && { replyTo: row.replyTo }),
+    ...(row.atUserIds && { at: row.atUserIds }),
   }
 }
 

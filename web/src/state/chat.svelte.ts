@@ -3,12 +3,15 @@ import { t } from '../i18n/language.svelte'
 import { Client, RequestError, type Environment, type Phase, type Push, type UserRow } from '@lishi/client'
 import type { ConversationKey } from '../protocol/conversation'
 import { changesOf, type Change, type List, type Notice } from '../protocol/pushes'
+import { Administration } from './administration'
 import { Contacts } from './contacts.svelte'
 import { Conversations } from './conversations.svelte'
+import { Friendship } from './friendship'
 import type { Person } from './identity'
 import { Notices } from './notices.svelte'
 import { People } from './people.svelte'
 import { Search } from './search.svelte'
+import { ServerSide } from './server.svelte'
 
 /** Everything that one person's window knows and can do. */
 export class Chat {
@@ -19,6 +22,9 @@ export class Chat {
   readonly client: Client
   readonly people: People
   readonly contacts: Contacts
+  readonly friendship: Friendship
+  readonly administration: Administration
+  readonly server = new ServerSide()
   readonly conversations: Conversations
   readonly search: Search
   readonly notices = new Notices()
@@ -30,13 +36,24 @@ export class Chat {
   ) {
     this.me = person.userId
     this.nickName = person.nickName
+<<<<<<< HEAD
     this.client = new Client({ token: person.token, environment })
     this.client.on('phase', (phase) => (this.phase = phase))
     this.client.on('push', (push) => this.take(push))
     this.client.on('live', (resumed) => this.live(resumed))
+=======
+    this.client = new Client(person.token, environment, {
+      phase: (phase) => (this.phase = phase),
+      push: (push) => this.take(push),
+      live: (resumed) => this.live(resumed),
+      login: (data) => this.server.told(data),
+    })
+>>>>>>> 4b096fa (Page: answers, mentions, links, folders and remarks, blocks, group administration, pictures, virtual lists)
     this.people = new People(this.client)
-    this.people.learn(this.me, person.nickName)
-    this.contacts = new Contacts(this.client, this.people, this.me)
+    this.people.learn(this.me, person)
+    this.contacts = new Contacts(this.client, this.people, this.me, () => this.server.now())
+    this.friendship = new Friendship(this.client, this.contacts)
+    this.administration = new Administration(this.client, this.contacts)
     this.search = new Search(this.client, this.people, this.me, (ms, callback) => environment.later(ms, callback))
     this.conversations = new Conversations(this.client, this.people, this.contacts, this.me, (key, revision) => this.search.revise(key, revision))
   }
@@ -70,15 +87,15 @@ export class Chat {
     try {
       const { list } = await this.client.query<UserRow>('/friend/queryFriend', { userNo: this.me })
       const row = list.find((one) => one.userId === this.me)
-      if (row) this.rename(row.nickName)
+      if (row) this.learnMyself(row.nickName, row.avatar)
     } catch {
       // The token's name stays until a profile push or the next login.
     }
   }
 
-  private rename(nickName: string): void {
-    this.nickName = nickName
-    this.people.learn(this.me, nickName)
+  private learnMyself(nickName: string | undefined, avatar: string | undefined): void {
+    if (nickName) this.nickName = nickName
+    this.people.learn(this.me, { nickName, avatar })
   }
 
   private take(push: Push): void {
@@ -88,7 +105,7 @@ export class Chat {
   private apply(change: Change): void {
     switch (change.kind) {
       case 'message':
-        this.people.learn(change.message.sender, change.senderName)
+        this.people.learn(change.message.sender, { nickName: change.senderName })
         this.conversations.get(change.conversation).receive(change.message)
         break
       case 'revision':
@@ -104,14 +121,14 @@ export class Chat {
         void this.list(change.list).refresh()
         break
       case 'members':
-        this.contacts.membersChanged(change.groupId)
+        this.contacts.membersChanged(change.groupId, change.users)
         break
       case 'left':
         this.contacts.left(change.groupId)
         break
       case 'profile':
-        if (change.userId === this.me && change.nickName) this.rename(change.nickName)
-        else this.people.learn(change.userId, change.nickName)
+        if (change.userId === this.me) this.learnMyself(change.nickName, change.avatar)
+        else this.people.learn(change.userId, change)
         break
       case 'notice':
         this.tell(change.notice)
@@ -119,12 +136,14 @@ export class Chat {
   }
 
   private list(list: List): { refresh(): Promise<void> } {
-    return list === 'recents' ? this.conversations.recents : this.contacts[list]
+    if (list === 'recents') return this.conversations.recents
+    return list === 'friends' ? this.contacts.folders : this.contacts[list]
   }
 
   private tell(notice: Notice): void {
-    this.people.learn(notice.userId, notice.name)
-    this.notices.tell(t(`${notice.kind}Notice`, { name: this.people.name(notice.userId), group: notice.group }))
+    this.people.learn(notice.userId, { nickName: notice.name })
+    const text = t(`${notice.kind}Notice`, { name: this.people.name(notice.userId), group: notice.group })
+    this.notices.tell(notice.note === '' ? text : t('noticeWithNote', { text, note: notice.note }))
   }
 
   /** Does something that a button asks for; what goes wrong is told. Gives whether it was done. */
@@ -138,16 +157,16 @@ export class Chat {
     }
   }
 
-  async updateNickName(nickName: string): Promise<void> {
-    await this.client.command('/user/updateUser', { nickName })
-    this.rename(nickName)
+  async updateProfile(profile: { nickName?: string; avatar?: string }): Promise<void> {
+    await this.client.command('/user/updateUser', profile)
+    this.learnMyself(profile.nickName, profile.avatar)
   }
 
   /** Friends' states are no events, so they are asked for, when somebody comes back to look. */
   lookAround(): void {
     if (this.phase.name !== 'live' || this.environment.now() - this.friendsAskedAt < 30_000) return
     this.friendsAskedAt = this.environment.now()
-    void this.contacts.friends.refresh()
+    void this.contacts.folders.refresh()
   }
 }
 
@@ -159,4 +178,6 @@ export function reasonText(error: unknown): string {
 const contextKey = Symbol('chat')
 export const provideChat = (chat: Chat): Chat => setContext(contextKey, chat)
 export const useChat = (): Chat => getContext<Chat>(contextKey)
+/** The chat, where one has begun: not on the first page. */
+export const maybeChat = (): Chat | undefined => getContext<Chat | undefined>(contextKey)
 export type { ConversationKey }

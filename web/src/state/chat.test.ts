@@ -79,6 +79,45 @@ describe('messages', () => {
     world.wire.push('13', { userId: 'bob', peerUserId: 'ann', readPosition: 'c0-12', position: 'u0-2' })
     expect(chat.conversations.get(bob).peerRead).toBe(12)
   })
+
+  test('the other one’s read mark comes with the list too', async () => {
+    start()
+    await answer({ ...friends, '/friend/getRecentMessageList': [{ recentId: 'bob', name: '小波', type: '2', lastDate: '', time: 5, content: '一', sendUserId: 'ann', total: 0, position: 'c0-9', peerReadPosition: 'c0-9' }] })
+    expect(chat.conversations.get(bob).peerRead).toBe(9)
+  })
+
+  test('the own mark moves with what is looked at, and once to the furthest', async () => {
+    const conversation = chat.conversations.get(bob)
+    conversation.open()
+    await answer()
+    for (const offset of [11, 12, 13, 14]) push(`c0-${offset}`, 'bob', String(offset))
+    void conversation.markRead(12)
+    expect(conversation.unread).toBe(2)
+    void conversation.markRead(13) // while the first is on its way
+    const [first] = world.wire.requests('/chat/readMessage')
+    expect(first).toMatchObject({ position: 'c0-12' })
+    world.wire.succeed(first!.uniqueNo)
+    await settled()
+    expect(world.wire.requests('/chat/readMessage')[1]).toMatchObject({ position: 'c0-13' })
+    expect(conversation.unread).toBe(1)
+  })
+
+  test('who is named is told so until it is read', async () => {
+    const named = (position: string, at: string[]) =>
+      world.wire.push('2', { sendUserId: 'bob', receiveUserId: 'ann', groupId: 'g1', messageContent: '@安', receiveDate: '', messageId: position, position, time: Date.now(), atUserIds: at })
+    const conversation = chat.conversations.get(inGroup('g1'))
+    conversation.open()
+    await answer()
+    named('c1-1', ['cid'])
+    expect(conversation.mentions).toBe(0)
+    named('c1-2', ['ann', 'cid'])
+    named('c1-3', ['ann'])
+    expect(conversation).toMatchObject({ mentions: 2, unread: 3 })
+    world.wire.push('12', { change: 'recalled', messagePosition: 'c1-3', sendUserId: 'bob', groupId: 'g1', operatorUserId: 'bob', position: 'c1-4' })
+    expect(conversation.mentions).toBe(1)
+    void conversation.markRead(2)
+    expect(conversation.mentions).toBe(0)
+  })
 })
 
 describe('edits and recalls', () => {
@@ -139,24 +178,25 @@ describe('changing what was said', () => {
 
   test('an edit shows when it is in the log, not before', async () => {
     const { conversation, message } = await said()
-    conversation.beginEdit(message)
-    conversation.editText = '壹'
-    void conversation.saveEdit()
-    void conversation.saveEdit()
+    conversation.revising.begin(message)
+    conversation.revising.text = '壹'
+    void conversation.revising.save()
+    void conversation.revising.save()
     await answer()
     expect(sent('/chat/editMessage')).toEqual([{ token: 't', uniqueNo: expect.any(String) as string, position: 'c0-11', messageContent: '壹' }])
     expect(conversation.timeline.rows[0]).toMatchObject({ text: '一', edited: false })
     world.wire.succeed(sent('/chat/editMessage')[0]!.uniqueNo, { position: 'c0-12' })
     await settled()
     expect(conversation.timeline.rows[0]).toMatchObject({ text: '壹', edited: true })
-    expect(conversation).toMatchObject({ editing: undefined, saving: false, preview: { text: '壹' } })
+    expect(conversation.revising).toMatchObject({ message: undefined, saving: false })
+    expect(conversation.preview).toMatchObject({ text: '壹' })
   })
 
   test('an edit that was not answered is sent again as the same one after a lost connection', async () => {
     const { conversation, message } = await said()
-    conversation.beginEdit(message)
-    conversation.editText = '壹'
-    void conversation.saveEdit()
+    conversation.revising.begin(message)
+    conversation.revising.text = '壹'
+    void conversation.revising.save()
     await answer()
     const { uniqueNo } = sent('/chat/editMessage')[0]!
     world.wire.onClose(1006)
@@ -169,39 +209,40 @@ describe('changing what was said', () => {
 
   test('a refused edit stays in hand with its reason; tried again it is the same request, with another text a new one', async () => {
     const { conversation, message } = await said()
-    conversation.beginEdit(message)
+    conversation.revising.begin(message)
     for (const text of ['壹', '壹', '弌']) {
-      conversation.editText = text
-      void conversation.saveEdit()
+      conversation.revising.text = text
+      void conversation.revising.save()
       await answer()
       world.wire.fail(sent('/chat/editMessage').at(-1)!.uniqueNo, 'forbidden')
       await settled()
-      expect(conversation).toMatchObject({ editing: message, editText: text, editFailure: 'forbidden', saving: false })
+      expect(conversation.revising).toMatchObject({ message, text, failure: 'forbidden', saving: false })
     }
     const [first, second, third] = sent('/chat/editMessage')
     expect(second).toMatchObject({ uniqueNo: first!.uniqueNo, resend: true })
     expect(third!.uniqueNo).not.toBe(first!.uniqueNo)
     expect(conversation.timeline.rows[0]).toMatchObject({ text: '一', edited: false })
-    conversation.cancelEdit()
-    expect(conversation.editFailure).toBeUndefined()
+    conversation.revising.cancel()
+    expect(conversation.revising.failure).toBeUndefined()
   })
 
   test('a recall takes the text away, and the edit that was being made of it', async () => {
     const { conversation, message } = await said()
-    conversation.beginEdit(message)
-    const done = conversation.recall(message)
+    conversation.revising.begin(message)
+    const done = conversation.revising.recall(message)
     await answer()
     expect(sent('/chat/recallMessage')).toMatchObject([{ position: 'c0-11' }])
     expect(conversation.timeline.rows[0]).toMatchObject({ text: '一', recalled: false })
     world.wire.succeed(sent('/chat/recallMessage')[0]!.uniqueNo, { position: 'c0-12' })
     await done
     expect(conversation.timeline.rows[0]).toMatchObject({ text: '', recalled: true })
-    expect(conversation).toMatchObject({ editing: undefined, preview: { recalled: true } })
+    expect(conversation.revising.message).toBeUndefined()
+    expect(conversation.preview).toMatchObject({ recalled: true })
   })
 
   test('a refused recall changes nothing and says why', async () => {
     const { conversation, message } = await said()
-    const done = conversation.recall(message).catch((error: unknown) => error)
+    const done = conversation.revising.recall(message).catch((error: unknown) => error)
     await answer()
     world.wire.fail(sent('/chat/recallMessage')[0]!.uniqueNo, 'forbidden')
     expect(await done).toMatchObject({ reason: 'forbidden' })
@@ -213,15 +254,96 @@ describe('changing what was said', () => {
     expect(chat.contacts.speaks(withPerson('cid'))).toBe(false)
     expect(chat.contacts.speaks(inGroup('g1'))).toBe(true)
     expect(chat.contacts.speaks(inGroup('g2'))).toBe(false)
-    chat.contacts.loadMembers('g1')
-    await answer({ '/group/getGroupUsers': [{ userId: 'ann', nickName: '安', role: '1', muted: true, mutedUntil: Date.now() + 60_000 }] })
-    expect(chat.contacts.speaks(inGroup('g1'))).toBe(false)
-    chat.contacts.membersChanged('g1')
-    await answer({ '/group/getGroupUsers': [{ userId: 'ann', nickName: '安', role: '1', muted: false, mutedUntil: Date.now() - 1 }] })
-    expect(chat.contacts.speaks(inGroup('g1'))).toBe(true)
-    void chat.contacts.friends.refresh()
-    await answer({ '/friend/myFriendList': [{ friendGroupId: '1', friendGroupName: '', friendLists: [{ friendId: 'bob', friendState: '9', nickName: '小波', blocked: true }] }] })
+    for (const [mutedUntil, speaks] of [[Date.now() + 60_000, false], [Date.now() - 1, true]] as const) {
+      world.wire.push('11', { groupId: 'g1', change: 'muted', userId: 'ann', operatorUserId: 'cid', position: `c1-${mutedUntil}` })
+      await answer({ ...friends, '/group/getGroupList': [{ groupId: 'g1', groupName: '诗社', role: '1', joinMode: '1', memberCount: 3, mutedUntil }] })
+      expect(chat.contacts.speaks(inGroup('g1'))).toBe(speaks)
+    }
+    void chat.contacts.blocked.refresh()
+    await answer({ ...friends, '/friend/getBlockedList': [{ userId: 'bob', userNo: 'bob', nickName: '小波' }] })
     expect(chat.contacts.speaks(bob)).toBe(false)
+  })
+})
+
+describe('answers', () => {
+  const row = (offset: number, text: string, more = {}) => ({ chatMessageId: `m${offset}`, sendUserId: 'bob', receiveUserId: 'ann', talkDate: '', talkContent: text, talkSide: false, position: `c0-${offset}`, time: offset, ...more })
+  const quoted = (position: string) => chat.conversations.get(bob).quotes.find(position, chat.conversations.get(bob).timeline.rows)
+
+  test('tell what they answer and whom they name', async () => {
+    const { draft } = chat.conversations.get(bob)
+    push('c0-11', 'bob', '一')
+    draft.answers = chat.conversations.get(bob).timeline.rows[0]
+    draft.text = '@小波 好，@大卫 不了'
+    for (const name of ['小波', '大卫', '走了']) draft.name(name, name)
+    await chat.conversations.get(bob).send(draft.take())
+    await answer()
+    expect(sent('/chat/sendMessage')).toMatchObject([{ messageContent: '@小波 好，@大卫 不了', replyTo: 'c0-11', atUserIds: ['小波', '大卫'] }])
+    expect(draft).toMatchObject({ text: '', answers: undefined })
+    expect(draft.take()).toEqual({ text: '' })
+  })
+
+  test('show what they answer: from the window, else asked for once, revised as it was', async () => {
+    const { quotes, timeline } = chat.conversations.get(bob)
+    void quotes.want('c0-5', timeline.rows)
+    void quotes.want('c0-5', timeline.rows)
+    const asked = world.wire.requests('/friend/loadMoreMessage')
+    expect(asked).toMatchObject([{ userId: 'bob', before: 'c0-6', limit: 1 }])
+    expect(quoted('c0-5')).toBeUndefined()
+    world.wire.succeed(asked[0]!.uniqueNo, { list: [row(5, '远')] })
+    await settled()
+    expect(quoted('c0-5')).toMatchObject({ text: '远' })
+    const revision = { messagePosition: 'c0-5', sendUserId: 'bob', receiveUserId: 'ann', operatorUserId: 'bob' }
+    world.wire.push('12', { ...revision, change: 'edited', messageContent: '改', position: 'c0-11' })
+    expect(quoted('c0-5')).toMatchObject({ text: '改', edited: true })
+    world.wire.push('12', { ...revision, change: 'recalled', position: 'c0-12' })
+    expect(quoted('c0-5')).toMatchObject({ text: '', recalled: true, changedBy: 'bob' })
+  })
+
+  test('to what can’t be seen say so', async () => {
+    const { quotes, timeline } = chat.conversations.get(bob)
+    void quotes.want('c0-5', timeline.rows)
+    world.wire.succeed(world.wire.requests('/friend/loadMoreMessage')[0]!.uniqueNo, { list: [row(4, '别的')] })
+    await settled()
+    expect(quoted('c0-5')).toBe('unseen')
+  })
+})
+
+describe('members', () => {
+  const row = (userId: string, role = '1') => ({ userId, nickName: userId, role })
+  const ids = () => chat.contacts.membersOf('g1')!.rows.map((one) => one.userId)
+  const asked = () => world.wire.requests('/group/getGroupUsers')
+
+  test('come page after page, and what changed is asked for alone', async () => {
+    const first = Array.from({ length: 200 }, (_, i) => row(`u${String(i).padStart(3, '0')}`))
+    chat.contacts.loadMembers('g1')
+    await settled()
+    world.wire.succeed(asked()[0]!.uniqueNo, { list: first })
+    await settled()
+    const members = chat.contacts.membersOf('g1')!
+    members.loadMore()
+    members.loadMore()
+    await settled()
+    expect(asked()).toMatchObject([{ limit: 200 }, { limit: 200, after: 'u199' }])
+    world.wire.succeed(asked()[1]!.uniqueNo, { list: [row('u200')] })
+    await settled()
+    expect(members).toMatchObject({ more: false })
+    expect(ids()).toHaveLength(201)
+
+    const changed = async (change: string, userId: string, list: unknown[], after: string | undefined) => {
+      world.wire.push('11', { groupId: 'g1', change, userId, operatorUserId: 'ann', position: `c1-${asked().length}` })
+      await settled()
+      expect(asked().at(-1)).toMatchObject({ limit: 1, ...(after && { after }) })
+      world.wire.succeed(asked().at(-1)!.uniqueNo, { list })
+      await settled()
+    }
+    await changed('quit', 'u003', [row('u004')], 'u002')
+    expect(ids()).not.toContain('u003')
+    await changed('joined', 'u0035', [row('u0035')], 'u002')
+    expect(ids().slice(2, 5)).toEqual(['u002', 'u0035', 'u004'])
+    await changed('role', 'u000', [row('u000', '5')], undefined)
+    expect(members.rows[0]).toMatchObject({ userId: 'u000', role: '5' })
+    await changed('joined', 'v', [row('v')], 'u200')
+    expect(ids().at(-1)).toBe('v')
   })
 })
 
@@ -266,7 +388,7 @@ describe('search', () => {
     const conversation = chat.conversations.get(bob)
     conversation.open()
     const newest = world.wire.requests('/friend/loadMoreMessage')[0]!
-    void conversation.jumpTo({ id: 'm50', position: 'c0-50', offset: 50, sender: 'bob', text: '', time: 1, recalled: false, edited: false })
+    void conversation.jumpTo({ position: 'c0-50', offset: 50 })
     const upTo = world.wire.requests('/friend/loadMoreMessage')[1]!
     expect(upTo).toMatchObject({ userId: 'bob', before: 'c0-51' })
     world.wire.succeed(upTo.uniqueNo, { list: [row(49, '前'), row(50, '中')] })
@@ -285,7 +407,7 @@ describe('sending', () => {
   const outgoing = () => chat.conversations.get(bob).timeline.outgoing
 
   test('is shown at once, and as sent only when it is in the log', async () => {
-    await chat.conversations.get(bob).send('  你好 ')
+    await chat.conversations.get(bob).send({ text: '  你好 ' })
     expect(outgoing()).toMatchObject([{ text: '  你好 ', failure: undefined }])
     await answer()
     const [params] = sent('/chat/sendMessage')
@@ -297,7 +419,7 @@ describe('sending', () => {
   })
 
   async function refuse(reason: string): Promise<unknown> {
-    await chat.conversations.get(bob).send('你好')
+    await chat.conversations.get(bob).send({ text: '你好' })
     await answer()
     const { uniqueNo } = sent('/chat/sendMessage').at(-1)!
     world.wire.fail(uniqueNo, reason)
@@ -320,7 +442,7 @@ describe('sending', () => {
   })
 
   test('survives a reload of the page, as the same request', async () => {
-    await chat.conversations.get(bob).send('别丢')
+    await chat.conversations.get(bob).send({ text: '别丢' })
     await answer()
     const { uniqueNo } = sent('/chat/sendMessage')[0]!
     chat.client.start = () => {} // the old page is gone, unasked

@@ -1,48 +1,24 @@
 import { SvelteMap } from 'svelte/reactivity'
-import { apply, applyType, role, type Client, type FriendApplicationRow, type FriendFolderRow, type FriendRow, type GroupApplicationRow, type GroupRow, type MemberRow, type UserRow } from '@lishi/client'
+import { apply, applyType, role, type Client, type FriendApplicationRow, type FriendFolderRow, type GroupApplicationRow, type GroupRow, type UserRow } from '@lishi/client'
 import { isGroup, partnerOf, type ConversationKey } from '../protocol/conversation'
 import { QueriedList } from './list.svelte'
+import { Members } from './members.svelte'
 import type { People } from './people.svelte'
-
-const memberPage = 200
-
-/** The members of one group, page after page. */
-export class Members {
-  list: QueriedList<MemberRow>
-  private pages = 1
-  more = $state(false)
-
-  constructor(client: Client, people: People, groupId: string) {
-    this.list = new QueriedList(async () => {
-      const rows: MemberRow[] = []
-      for (let page = 0; page < this.pages; page++) {
-        const after = rows.at(-1)?.userId
-        const { list } = await client.query<MemberRow>('/group/getGroupUsers', { groupId, limit: memberPage, ...(after === undefined ? {} : { after }) })
-        rows.push(...list)
-        this.more = list.length === memberPage
-        if (!this.more) break
-      }
-      for (const row of rows) people.learn(row.userId, row.nickName, row.remarks)
-      return rows
-    })
-  }
-
-  loadMore(): void {
-    this.pages++
-    void this.list.refresh()
-  }
-}
 
 /** Friends, groups and applications: who belongs to whom, and who would like to. */
 export class Contacts {
-  readonly friends: QueriedList<FriendRow>
+  readonly folders: QueriedList<FriendFolderRow>
+  readonly blocked: QueriedList<UserRow>
   readonly groups: QueriedList<GroupRow>
   readonly friendApplications: QueriedList<FriendApplicationRow>
   readonly groupApplications: QueriedList<GroupApplicationRow>
   private readonly members = new SvelteMap<string, Members>()
   private readonly pastGroups = new SvelteMap<string, string>() // names of groups one does not belong to
 
-  readonly friendIds = $derived.by(() => new Set(this.friends.rows.map((row) => row.friendId)))
+  readonly friends = $derived.by(() => this.folders.rows.flatMap((folder) => folder.friendLists))
+  readonly friendsById = $derived.by(() => new Map(this.friends.map((row) => [row.friendId, row])))
+  readonly blockedIds = $derived.by(() => new Set(this.blocked.rows.map((row) => row.userId)))
+  readonly friendIds = $derived.by(() => new Set(this.friends.map((row) => row.friendId)))
   readonly groupsById = $derived.by(() => new Map(this.groups.rows.map((row) => [row.groupId, row])))
   readonly incomingFriends = $derived.by(() => this.friendApplications.rows.filter((row) => row.applyState === apply.pending && row.applyUserId !== this.me))
   readonly incomingGroups = $derived.by(() => this.groupApplications.rows.filter((row) => row.applyState === apply.pending && this.concernsMe(row)))
@@ -51,13 +27,22 @@ export class Contacts {
   constructor(
     private readonly client: Client,
     private readonly people: People,
-    private readonly me: string,
+    readonly me: string,
+    private readonly now: () => number,
   ) {
-    this.friends = new QueriedList(async () => {
+    this.folders = new QueriedList(async () => {
       const { list } = await client.query<FriendFolderRow>('/friend/myFriendList')
       const rows = list.flatMap((folder) => folder.friendLists)
-      for (const row of rows) people.learn(row.friendId, row.nickName, row.remarks)
-      return rows
+      const ids = new Set(rows.map((row) => row.friendId))
+      // A remark ends with the friendship.
+      for (const { friendId } of this.friends) if (!ids.has(friendId)) people.learn(friendId, { remarks: '' })
+      for (const row of rows) people.learn(row.friendId, row)
+      return list
+    })
+    this.blocked = new QueriedList(async () => {
+      const { list } = await client.query<UserRow>('/friend/getBlockedList')
+      for (const row of list) people.learn(row.userId, row)
+      return list
     })
     this.groups = new QueriedList(async () => {
       const { list } = await client.query<GroupRow>('/group/getGroupList')
@@ -82,17 +67,25 @@ export class Contacts {
   }
 
   refresh(): void {
-    for (const list of [this.friends, this.groups, this.friendApplications, this.groupApplications]) void list.refresh()
-    for (const members of this.members.values()) void members.list.refresh()
+    for (const list of this.lists) void list.refresh()
+    for (const members of this.members.values()) void members.refresh()
   }
 
   stop(): void {
-    for (const list of [this.friends, this.groups, this.friendApplications, this.groupApplications]) list.stop()
-    for (const members of this.members.values()) members.list.stop()
+    for (const list of this.lists) list.stop()
+    for (const members of this.members.values()) members.stop()
+  }
+
+  private get lists(): { refresh(): Promise<void>; stop(): void }[] {
+    return [this.folders, this.groups, this.blocked, this.friendApplications, this.groupApplications]
   }
 
   groupName(groupId: string): string {
     return this.groupsById.get(groupId)?.groupName ?? this.pastGroups.get(groupId) ?? groupId
+  }
+
+  groupImage(groupId: string): string {
+    return this.groupsById.get(groupId)?.groupImg ?? ''
   }
 
   learnGroup(groupId: string, name: string): void {
@@ -108,11 +101,12 @@ export class Contacts {
     if (this.members.has(groupId)) return
     const members = new Members(this.client, this.people, groupId)
     this.members.set(groupId, members)
-    void members.list.refresh()
+    void members.refresh()
   }
 
-  membersChanged(groupId: string): void {
-    void this.members.get(groupId)?.list.refresh()
+  /** Something about these members is other than before; without ids, about any of them. */
+  membersChanged(groupId: string, users: readonly string[] = []): void {
+    this.members.get(groupId)?.touch(users)
   }
 
   manages(groupId: string): boolean {
@@ -123,9 +117,9 @@ export class Contacts {
   /** Whether what the own user writes there can be expected to be taken. */
   speaks(key: ConversationKey): boolean {
     const partner = partnerOf(key)
-    if (!isGroup(key)) return this.friends.rows.some((row) => row.friendId === partner && !row.blocked)
-    const mine = this.members.get(partner)?.list.rows.find((row) => row.userId === this.me)
-    return this.groupsById.has(partner) && (mine?.mutedUntil ?? 0) <= Date.now()
+    if (!isGroup(key)) return this.friendIds.has(partner) && !this.blockedIds.has(partner)
+    const group = this.groupsById.get(partner)
+    return group !== undefined && (group.mutedUntil ?? 0) <= this.now()
   }
 
   async findPeople(text: string): Promise<UserRow[]> {
@@ -134,29 +128,13 @@ export class Contacts {
       this.client.query<UserRow>('/friend/queryFriend', { nickName: text }),
     ])
     const rows = new Map([...byId.list, ...byName.list].map((row) => [row.userId, row]))
-    for (const row of rows.values()) this.people.learn(row.userId, row.nickName)
+    for (const row of rows.values()) this.people.learn(row.userId, row)
     return [...rows.values()]
   }
 
   async findGroup(groupId: string): Promise<GroupRow | undefined> {
     const { list } = await this.client.query<GroupRow>('/group/getGroup', { groupId })
     return list[0]
-  }
-
-  async applyFriend(userId: string, note: string): Promise<void> {
-    await this.client.command('/friend/applyFriend', { userId, note })
-    // Where the other had applied already, this made friends of the two.
-    await Promise.all([this.friendApplications.refresh(), this.friends.refresh()])
-  }
-
-  async verifyFriend(row: FriendApplicationRow, agreed: boolean): Promise<void> {
-    await this.client.command('/friend/verifyFriend', { applyFriendId: row.applyFriendId, applyState: agreed ? apply.agreed : apply.refused })
-    await Promise.all([this.friendApplications.refresh(), this.friends.refresh()])
-  }
-
-  async deleteFriend(friendId: string): Promise<void> {
-    await this.client.command('/friend/deleteFriend', { friendId })
-    await this.friends.refresh()
   }
 
   /** Makes a group and invites people; gives its id. */
@@ -172,23 +150,17 @@ export class Contacts {
     await Promise.all([this.groups.refresh(), this.groupApplications.refresh()])
   }
 
-  async invite(groupId: string, userId: string): Promise<void> {
-    await this.client.command('/group/invitationGroup', { groupId, userId })
+  async invite(groupId: string, userId: string, note: string): Promise<void> {
+    await this.client.command('/group/invitationGroup', { groupId, userId, note })
     void this.groupApplications.refresh()
   }
 
   /** Answers an invitation that came to the own user, or an application to an own group. */
-  async verifyGroup(row: GroupApplicationRow, agreed: boolean): Promise<void> {
+  async verifyGroup(row: GroupApplicationRow, agreed: boolean, note: string): Promise<void> {
     const url = row.applyType === applyType.invitation ? '/group/userVerify' : '/group/groupVerify'
-    await this.client.command(url, { applyGroupId: row.applyGroupId, applyState: agreed ? apply.agreed : apply.refused })
+    await this.client.command(url, { applyGroupId: row.applyGroupId, applyState: agreed ? apply.agreed : apply.refused, note })
     await Promise.all([this.groupApplications.refresh(), this.groups.refresh()])
-    this.membersChanged(row.groupId)
-  }
-
-  async removeMember(groupId: string, removeUserId: string): Promise<void> {
-    await this.client.command('/group/removeUserGroup', { groupId, removeUserId })
-    this.membersChanged(groupId)
-    await this.groups.refresh()
+    this.membersChanged(row.groupId, [row.applyType === applyType.application ? row.applyUserId : this.me])
   }
 
   async quitGroup(groupId: string): Promise<void> {
@@ -204,7 +176,7 @@ export class Contacts {
   }
 
   left(groupId: string): void {
-    this.members.get(groupId)?.list.stop()
+    this.members.get(groupId)?.stop()
     this.members.delete(groupId)
   }
 

@@ -1,8 +1,11 @@
 import { isGroup, partnerOf, targetOf, type ConversationKey } from '../protocol/conversation'
-import { keepsIdentity, offsetOf, positionAfter, RequestError, type Client, type HistoryRow, type Reason } from '@lishi/client'
+import { keepsIdentity, offsetOf, positionAfter, RequestError, type Client, type HistoryRow, type Reason, type RecentRow } from '@lishi/client'
 import * as timelines from '../protocol/timeline'
 import { atNewest, emptyTimeline, type Message, type Outgoing, type Revision, type Timeline } from '../protocol/timeline'
+import { Draft, type Words } from './draft.svelte'
 import type { People } from './people.svelte'
+import { Quotes } from './quotes'
+import { Revising } from './revising.svelte'
 
 const pageSize = 50
 const contextSize = 30 // messages on either side of one that is jumped to
@@ -20,17 +23,18 @@ export class Conversation {
   timeline = $state.raw<Timeline>(emptyTimeline)
   preview = $state.raw<Preview | undefined>(undefined)
   unread = $state(0)
-  draft = $state('')
+  /** Unread messages that name the own user. */
+  mentions = $state(0)
+  /** The newest message of another one that was pushed, for those who listen. */
+  heard = $state.raw<Message | undefined>()
+  readonly draft = new Draft()
+  readonly revising: Revising
+  readonly quotes: Quotes
   loading = $state<'newest' | 'older' | 'newer' | undefined>()
   failure = $state<Reason | undefined>()
   /** The message that was jumped to, by offset; the page goes there once. */
   target = $state<number | undefined>()
   found = $state<number | undefined>()
-  /** The own message that is being written anew, with its new text. */
-  editing = $state.raw<Message | undefined>()
-  editText = $state('')
-  editFailure = $state<Reason | undefined>()
-  saving = $state(false)
   /** How far the other one of a pair has read; -1 while that is unknown. */
   peerRead = $state(-1)
   /** The new messages' line stands after this offset; undefined: no line. */
@@ -38,9 +42,9 @@ export class Conversation {
   /** Whether the page shows the end and somebody looks at it. */
   following = true
   private readOffset = -1
-  private marking = $state(false)
+  private seen = -1 // the newest message that somebody has looked at
+  private marking = false
   private turn = 0 // pages asked for before the window began anew are dropped
-  private readonly changes = new Map<number, { what: string; uniqueNo: string }>() // not answered for good, by offset
   private revisedMeanwhile: Revision[] = [] // since the page under way was asked for
 
   readonly atNewest = $derived(atNewest(this.timeline))
@@ -52,12 +56,24 @@ export class Conversation {
     private readonly me: string,
     private readonly outgoingChanged: () => void,
     private readonly revised: (revision: Revision) => void,
-  ) {}
+  ) {
+    this.revising = new Revising(client, me, (revision) => this.revise(revision))
+    this.quotes = new Quotes(async (position) => {
+      const [row] = await this.page({ before: positionAfter(position) }, 1)
+      return row?.position === position ? row : undefined
+    })
+  }
 
   /** Takes a message that was pushed. */
   receive(message: Message): void {
     this.timeline = timelines.receive(this.timeline, message, this.following)
-    if (message.sender !== this.me && message.offset > this.readOffset) this.unread++
+    if (message.sender !== this.me) {
+      this.heard = message
+      if (message.offset > this.readOffset) {
+        this.unread++
+        if (message.at?.includes(this.me)) this.mentions++
+      }
+    }
     this.show(message)
   }
 
@@ -72,73 +88,27 @@ export class Conversation {
     const { offset, sender } = revision
     const known = this.timeline.rows.find((row) => row.offset === offset)
     const recalled = revision.change === 'recalled'
-    if (recalled && !known?.recalled && sender !== this.me && offset > this.readOffset) this.unread = Math.max(0, this.unread - 1)
-    if (recalled && this.editing?.offset === offset) this.cancelEdit()
+    if (recalled && !known?.recalled && sender !== this.me && offset > this.readOffset) {
+      this.unread = Math.max(0, this.unread - 1)
+      if (known?.at?.includes(this.me)) this.mentions = Math.max(0, this.mentions - 1)
+    }
+    this.revising.heard(revision)
+    this.quotes.revise(revision)
     if (this.loading !== undefined) this.revisedMeanwhile.push(revision)
     this.timeline = timelines.revise(this.timeline, revision)
     this.revised(revision)
     if (this.preview?.offset === offset) this.preview = { ...this.preview, text: recalled ? '' : revision.text, recalled }
   }
 
-  beginEdit(message: Message): void {
-    this.editing = message
-    this.editText = message.text
-    this.editFailure = undefined
-  }
-
-  cancelEdit(): void {
-    this.editing = undefined
-    this.editFailure = undefined
-  }
-
-  /** Gives the message being edited its new text. It stays in hand until that is in the log. */
-  async saveEdit(): Promise<void> {
-    const message = this.editing
-    if (!message || this.saving) return
-    this.saving = true
-    this.editFailure = undefined
-    const { offset, sender } = message
-    let failure: Reason | undefined
-    try {
-      await this.change('/chat/editMessage', message, { change: 'edited', offset, sender, text: this.editText })
-    } catch (error) {
-      failure = error instanceof RequestError ? error.reason : 'unknown'
-    }
-    this.saving = false
-    if (this.editing !== message) return
-    if (failure === undefined) this.cancelEdit()
-    else this.editFailure = failure
-  }
-
-  /** Takes a message back. Rejects with a RequestError. */
-  async recall(message: Message): Promise<void> {
-    const { offset, sender } = message
-    await this.change('/chat/recallMessage', message, { change: 'recalled', offset, sender })
-  }
-
-  // The same change tried again after a failure is the same request, so it is never made twice.
-  private async change(url: string, { position, offset }: Message, revision: Revision): Promise<void> {
-    const what = JSON.stringify(revision)
-    const before = this.changes.get(offset)
-    const repeated = before?.what === what
-    const uniqueNo = repeated ? before.uniqueNo : this.client.newId()
-    this.changes.set(offset, { what, uniqueNo })
-    try {
-      await this.client.command(url, revision.change === 'edited' ? { position, messageContent: revision.text } : { position }, { uniqueNo, repeated })
-    } catch (error) {
-      if (!(error instanceof RequestError) || !keepsIdentity(error.reason)) this.changes.delete(offset)
-      throw error
-    }
-    this.changes.delete(offset)
-    this.revise(revision)
-  }
-
   /** Takes what the list of recent conversations says. */
-  summarize(preview: Preview, unread: number, readPosition: string | undefined): void {
+  summarize(preview: Preview, { total, mentions, readPosition, peerReadPosition }: Pick<RecentRow, 'total' | 'mentions' | 'readPosition' | 'peerReadPosition'>): void {
     if ((this.preview?.time ?? 0) <= preview.time) this.preview = preview
     this.readOffset = Math.max(this.readOffset, offsetOf(readPosition))
     // What was read here meanwhile may not have reached the list yet.
-    this.unread = preview.offset >= 0 && preview.offset <= this.readOffset ? 0 : unread
+    const all = preview.offset >= 0 && preview.offset <= this.readOffset
+    this.unread = all ? 0 : total
+    this.mentions = all ? 0 : (mentions ?? 0)
+    if (peerReadPosition !== undefined) this.peerReadTo(peerReadPosition)
   }
 
   /** Somebody opens it: the line of new messages is drawn once, the newest page is loaded. */
@@ -155,6 +125,7 @@ export class Conversation {
   /** What is shown may have a gap: ask anew. */
   reset(): void {
     this.timeline = timelines.forget(this.timeline)
+    this.quotes.forget()
     this.loading = undefined
     this.turn++
   }
@@ -183,7 +154,7 @@ export class Conversation {
   }
 
   /** Shows a message where it stands, among what was said around it. */
-  async jumpTo({ offset, position }: Message): Promise<void> {
+  async jumpTo({ offset, position }: Pick<Message, 'offset' | 'position'>): Promise<void> {
     this.target = this.found = offset
     if (this.timeline.rows.some((row) => row.offset === offset)) return
     const { newest } = this.timeline
@@ -197,7 +168,7 @@ export class Conversation {
   private async page(bound: Record<string, string>, limit: number): Promise<Message[]> {
     const url = isGroup(this.key) ? '/group/loadMoreMessage' : '/friend/loadMoreMessage'
     const { list } = await this.client.query<HistoryRow>(url, { ...targetOf(this.key), ...bound, limit })
-    for (const row of list) this.people.learn(row.sendUserId, row.sendNickName)
+    for (const row of list) this.people.learn(row.sendUserId, { nickName: row.sendNickName, avatar: row.avatar })
     this.people.want(list.map((row) => row.sendUserId))
     return list.map(timelines.fromHistory)
   }
@@ -229,9 +200,9 @@ export class Conversation {
   }
 
   /** Sends a message. It shows at once and is marked sent only when it is in the log. */
-  async send(text: string): Promise<void> {
+  async send(words: Words): Promise<void> {
     if (!this.atNewest) await this.jumpToNewest()
-    this.deliver({ uniqueNo: this.client.newId(), text, time: Date.now(), failure: undefined }, false)
+    this.deliver({ uniqueNo: this.client.newId(), ...words, time: Date.now(), failure: undefined }, false)
   }
 
   /** Sends again what failed: as the same request, unless its refusal stands in the log. */
@@ -260,11 +231,11 @@ export class Conversation {
     const [url, target] = isGroup(this.key)
       ? ['/chat/sendGroupMessage', { groupId: partnerOf(this.key) }]
       : ['/chat/sendMessage', { receiveUserId: partnerOf(this.key) }]
-    const { uniqueNo, text } = outgoing
-    this.client.command(url, { ...target, messageContent: text }, { uniqueNo, repeated }).then(
+    const { uniqueNo, text, replyTo, at } = outgoing
+    this.client.command(url, { ...target, messageContent: text, ...(replyTo && { replyTo }), ...(at && { atUserIds: at }) }, { uniqueNo, repeated }).then(
       (obj) => {
         const position = obj.position ?? ''
-        const message: Message = { id: obj.messageId ?? uniqueNo, position, offset: offsetOf(position), sender: this.me, text, time: obj.time ?? outgoing.time, recalled: false, edited: false }
+        const message: Message = { id: obj.messageId ?? uniqueNo, position, offset: offsetOf(position), sender: this.me, text, time: obj.time ?? outgoing.time, recalled: false, edited: false, ...(replyTo && { replyTo }), ...(at && { at }) }
         this.timeline = timelines.acknowledge(this.timeline, uniqueNo, message)
         if (this.preview === preview) this.preview = undefined // its time was this machine's
         this.show(message)
@@ -278,25 +249,41 @@ export class Conversation {
     )
   }
 
-  /** Moves the own read mark to the newest message shown. */
-  async markRead(): Promise<void> {
-    const newest = this.timeline.rows.at(-1)
-    if (this.marking || !newest || !this.atNewest) return
-    const fromOthers = this.timeline.rows.findLast((row) => row.sender !== this.me)
-    if (!fromOthers || fromOthers.offset <= this.readOffset) {
-      this.unread = 0
-      return
-    }
+  /** Moves the own read mark to a message that was looked at, by default the newest one. */
+  async markRead(offset = Number.MAX_SAFE_INTEGER): Promise<void> {
+    this.seen = Math.max(this.seen, this.timeline.rows.findLast((row) => row.offset <= offset)?.offset ?? -1)
+    if (this.marking) return
     this.marking = true
-    this.unread = 0
-    this.readOffset = newest.offset
-    try {
-      await this.client.command('/chat/readMessage', { ...targetOf(this.key), position: newest.position })
-    } catch {
-      // The mark only ever moves forward: the next message read moves it further.
-    } finally {
-      this.marking = false
+    while (this.readOffset < this.seen && (await this.moveMark())) {
+      // More may have been looked at meanwhile.
     }
+    this.marking = false
+  }
+
+  /** Tells that everything up to `seen` is read. Gives whether it is worth going on. */
+  private async moveMark(): Promise<boolean> {
+    const before = this.readOffset
+    const last = this.timeline.rows.findLast((row) => row.offset <= this.seen)
+    if (!last || last.offset <= before) return false
+    this.readOffset = last.offset
+    if (this.atNewest && last === this.timeline.rows.at(-1)) this.unread = this.mentions = 0
+    else this.recount(this.unread - this.fromOthers(before, last.offset).length)
+    if (this.fromOthers(before, last.offset, true).length === 0) return true // the own words need no mark
+    try {
+      await this.client.command('/chat/readMessage', { ...targetOf(this.key), position: last.position })
+      return true
+    } catch {
+      return false // The mark only ever moves forward: the next message read moves it further.
+    }
+  }
+
+  private fromOthers(after: number, upTo: number, recalled = false): Message[] {
+    return this.timeline.rows.filter((row) => row.offset > after && row.offset <= upTo && row.sender !== this.me && (recalled || !row.recalled))
+  }
+
+  private recount(unread: number): void {
+    this.unread = Math.max(0, unread)
+    this.mentions = Math.min(this.mentions, this.fromOthers(this.readOffset, Number.MAX_SAFE_INTEGER).filter((row) => row.at?.includes(this.me)).length)
   }
 
   /** The own mark moved, here or in another window. */
@@ -304,7 +291,7 @@ export class Conversation {
     const offset = offsetOf(position)
     if (offset <= this.readOffset) return
     this.readOffset = offset
-    this.unread = this.timeline.rows.filter((row) => row.offset > offset && row.sender !== this.me && !row.recalled).length
+    this.recount(this.fromOthers(offset, Number.MAX_SAFE_INTEGER).length)
   }
 
   peerReadTo(position: string): void {

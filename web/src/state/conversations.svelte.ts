@@ -19,7 +19,7 @@ export class Conversations {
 
   readonly list = $derived.by(() => {
     const keys = new Set<ConversationKey>(this.all.keys())
-    for (const row of this.contacts.friends.rows) keys.add(withPerson(row.friendId))
+    for (const row of this.contacts.friends) keys.add(withPerson(row.friendId))
     for (const row of this.contacts.groups.rows) keys.add(inGroup(row.groupId))
     const time = (key: ConversationKey): number => this.all.get(key)?.preview?.time ?? 0
     return [...keys].sort((a, b) => time(b) - time(a) || this.name(a).localeCompare(this.name(b), 'zh-CN'))
@@ -53,10 +53,13 @@ export class Conversations {
     for (const row of rows) {
       const key = isGroupRow(row) ? inGroup(row.recentId) : withPerson(row.recentId)
       if (isGroupRow(row)) this.contacts.learnGroup(row.recentId, row.name)
-      else this.people.learn(row.recentId, row.name)
+      else {
+        this.people.hint(row.recentId, row.name)
+        this.people.learn(row.recentId, row)
+      }
       const recalled = row.recalled ?? false
       const preview = { offset: offsetOf(row.position), sender: row.sendUserId ?? '', text: recalled ? '' : row.content, time: timeOf(row.time, row.lastDate), recalled }
-      this.get(key).summarize(preview, row.total, row.readPosition)
+      this.get(key).summarize(preview, row)
     }
   }
 

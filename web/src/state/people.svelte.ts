@@ -4,11 +4,12 @@ import type { Client, UserRow } from '@lishi/client'
 interface Known {
   nickName: string
   remarks: string
+  avatar: string
 }
 
 const atOnce = 4
 
-/** What everybody is called. Names that nobody has told are looked up, each once. */
+/** What everybody is called and looks like. Who nobody has told of is looked up, each once. */
 export class People {
   private readonly known = new SvelteMap<string, Known>()
   private readonly asked = new Set<string>()
@@ -23,23 +24,29 @@ export class People {
     return known?.remarks || known?.nickName || userId
   }
 
+  /** What others call somebody too. */
   nickName(userId: string): string {
     return this.known.get(userId)?.nickName || userId
   }
 
+  avatar(userId: string): string {
+    return this.known.get(userId)?.avatar ?? ''
+  }
+
   /** Takes a name as it was when something was written; what is known already is newer. */
   hint(userId: string, nickName: string | undefined): void {
-    if (!this.known.has(userId)) this.learn(userId, nickName)
+    if (!this.known.has(userId)) this.learn(userId, { nickName })
   }
 
-  learn(userId: string, nickName: string | undefined, remarks?: string): void {
-    if (nickName === undefined || nickName === '') return
+  /** Takes what is told of somebody; what is not told stays as it is. */
+  learn(userId: string, { nickName, remarks, avatar }: { nickName?: string | undefined; remarks?: string | undefined; avatar?: string | undefined }): void {
     const before = this.known.get(userId)
-    const after = { nickName, remarks: remarks ?? before?.remarks ?? '' }
-    if (before?.nickName !== after.nickName || before.remarks !== after.remarks) this.known.set(userId, after)
+    const after = { nickName: nickName || before?.nickName || '', remarks: remarks ?? before?.remarks ?? '', avatar: avatar ?? before?.avatar ?? '' }
+    if (after.nickName === '' || (before?.nickName === after.nickName && before.remarks === after.remarks && before.avatar === after.avatar)) return
+    this.known.set(userId, after)
   }
 
-  /** Asks for the names of those nobody has told yet. */
+  /** Asks for those nobody has told of yet. */
   want(userIds: Iterable<string>): void {
     for (const userId of userIds) {
       if (userId === '' || this.known.has(userId) || this.asked.has(userId)) continue
@@ -54,7 +61,7 @@ export class People {
     try {
       const { list } = await this.client.query<UserRow>('/friend/queryFriend', { userNo: userId })
       const row = list.find((one) => one.userId === userId)
-      if (row) this.learn(userId, row.nickName)
+      if (row) this.learn(userId, row)
     } catch {
       this.asked.delete(userId) // whoever wants it next asks again
     } finally {

@@ -4,7 +4,7 @@ import { parseKey, type ConversationKey } from '../protocol/conversation'
 export type Pane = 'chats' | 'contacts' | 'requests'
 
 /** What a dialog over the page is for. */
-export type DialogName = 'settings' | 'addFriend' | 'makeGroup' | 'joinGroup' | 'invite'
+export type DialogName = 'settings' | 'addFriend' | 'makeGroup' | 'joinGroup' | 'invite' | 'editGroup' | 'folders'
 
 const addressOf = (key: ConversationKey): string => `#/${key.charAt(0)}/${encodeURIComponent(key.slice(2))}`
 

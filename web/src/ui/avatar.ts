@@ -26,3 +26,19 @@ export function initialsOf(name: string, group = false): string {
   const second = words.length > 1 ? Array.from(words[1]!)[0]! : ''
   return (first + second).toUpperCase()
 }
+
+export type Picture = { kind: 'sign'; text: string } | { kind: 'image'; src: string }
+
+const image = /^data:image\/(png|jpeg|webp|gif);base64,[A-Za-z0-9+/]+=*$/
+const segments = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
+
+/**
+ * What an avatar or a group's picture shows: one or two signs, or an image that
+ * it holds itself. An address of somewhere else shows nothing: whoever is
+ * looked at would learn of everybody who looks.
+ */
+export function pictureOf(avatar: string): Picture | undefined {
+  if (image.test(avatar)) return { kind: 'image', src: avatar }
+  if (avatar === '' || avatar.length > 24) return undefined
+  return [...segments.segment(avatar)].length <= 2 ? { kind: 'sign', text: avatar } : undefined
+}

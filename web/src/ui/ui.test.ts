@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import type { Message } from '../protocol/timeline'
-import { colourOf, initialsOf } from './avatar'
+import { colourOf, initialsOf, pictureOf } from './avatar'
 import { excerptOf } from './excerpt'
 import { entriesOf } from './grouping'
 import { sendsOn } from './keys'
+import { candidates, mentionAt } from './mention'
+import { partsOf } from './rich'
 
 test.each([
   ['林黛玉', '黛玉'],
@@ -68,3 +70,65 @@ test.each([
   ['一二三四五六七八九十一二三四五找到', '找到', ['…四五六七八九十一二三四五', '找到', '']],
   ['İstanbul', 'ist', ['İstanbul', '', '']],
 ])('the excerpt of %s around %s', (text, wanted, parts) => expect(Object.values(excerptOf(text, wanted))).toEqual(parts))
+
+describe('what a message is made of', () => {
+  const brief = (text: string, mentioned: { userId: string; names: string[] }[] = []): string[] =>
+    partsOf(text, mentioned).map((part) => (part.kind === 'text' ? part.text : part.kind === 'link' ? `<${part.text}>` : `[${part.text}=${part.userId}]`))
+
+  test.each([
+    ['看 https://a.example/b?c=1#d。', ['看 ', '<https://a.example/b?c=1#d>', '。']],
+    ['（http://a.example/x）', ['（', '<http://a.example/x>', '）']],
+    ['(see https://a.example/wiki/A_(b)), ok', ['(see ', '<https://a.example/wiki/A_(b)>', '), ok']],
+    ['https://a.example/one, https://a.example/two!', ['<https://a.example/one>', ', ', '<https://a.example/two>', '!']],
+    ['javascript:alert(1) ftp://a.example data:text/html,x', ['javascript:alert(1) ftp://a.example data:text/html,x']],
+    ['https://bank.example@evil.example/', ['https://bank.example@evil.example/']],
+    ['https://a.example/\u202egpj.exe', ['<https://a.example/>', '\u202egpj.exe']],
+    ['https:// x https://', ['https:// x https://']],
+    ['<a href="https://a.example">', ['<a href="', '<https://a.example>', '">']],
+    ['中文网址 https://例子.中国/路径，后面', ['中文网址 ', '<https://例子.中国/路径>', '，后面']],
+  ])('%s', (text, parts) => expect(brief(text)).toEqual(parts))
+
+  test('links lead where they say', () => expect(partsOf('https://例子.中国/')).toMatchObject([{ text: 'https://例子.中国/', href: 'https://xn--fsqu00a.xn--fiqs8s/' }]))
+
+  test('names of those it mentions, the longest first, and nobody else’s', () => {
+    const mentioned = [{ userId: 'd', names: ['黛玉'] }, { userId: 'e', names: ['黛玉儿'] }]
+    expect(brief('@黛玉儿和@黛玉，还有@宝玉', mentioned)).toEqual(['[@黛玉儿=e]', '和', '[@黛玉=d]', '，还有@宝玉'])
+    expect(brief('@黛玉')).toEqual(['@黛玉'])
+  })
+
+  test('every character of it is there, whatever it is', () => {
+    for (const text of ['', ' \n ', '<b>&amp;', '@@', 'a@b.c', 'https://', 'http://x'.repeat(50), '))https://a.b/((', '😀'.repeat(9)])
+      expect(partsOf(text, [{ userId: 'x', names: ['', 'b'] }]).map((part) => part.text).join('')).toBe(text)
+  })
+})
+
+describe('naming somebody', () => {
+  test.each([
+    ['@', 1, { at: 0, wanted: '' }],
+    ['你好@林', 4, { at: 2, wanted: '林' }],
+    ['你好 @林 来', 5, { at: 3, wanted: '林' }],
+    ['你好 @林 来', 7, undefined],
+    ['ann@example', 11, undefined],
+    ['@林黛玉', 2, { at: 0, wanted: '林' }],
+    ['没有', 2, undefined],
+    ['@@x', 3, undefined],
+  ])('%s at %i', (text, caret, found) => expect(mentionAt(text, caret)).toEqual(text === '@@x' ? { at: 1, wanted: 'x' } : found))
+
+  test('finds names that begin so before names that hold it', () => {
+    const people = [['王熙凤', 'feng'], ['凤姐'], ['贾宝玉', '凤凰']].map((names) => ({ names }))
+    expect(candidates(people, '凤', 8).map(({ names }) => names[0])).toEqual(['凤姐', '贾宝玉', '王熙凤'])
+    expect(candidates(people, 'FENG', 8)).toHaveLength(1)
+    expect(candidates(people, '', 2)).toHaveLength(2)
+    expect(candidates(people, '薛', 8)).toEqual([])
+  })
+})
+
+test.each([
+  ['🌸', { kind: 'sign', text: '🌸' }],
+  ['👩‍🚀', { kind: 'sign', text: '👩‍🚀' }],
+  ['data:image/webp;base64,AAAA', { kind: 'image', src: 'data:image/webp;base64,AAAA' }],
+  ['data:image/svg+xml;base64,AAAA', undefined],
+  ['https://elsewhere.example/a.png', undefined],
+  ['a.png', undefined],
+  ['', undefined],
+])('the picture of the avatar %s', (avatar, picture) => expect(pictureOf(avatar)).toEqual(picture))
