@@ -26,6 +26,8 @@ export default defineConfig(({ mode }) => ({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     reportCompressedSize: false,
+    // No component of the page is a custom element.
+    rolldownOptions: { treeshake: { moduleSideEffects: [{ test: /internal\/client\/dom\/elements\/custom-element\.js$/, sideEffects: false }] } },
   },
   server: { proxy: { '/ws': { target: 'http://127.0.0.1:8080', ws: true }, '/demo': 'http://127.0.0.1:8080' } },
   test: { include: ['src/**/*.test.ts', 'lib/**/*.test.ts', 'docs/**/*.test.ts'], restoreMocks: true, reporters: ['default', countingReporter] },

@@ -1,4 +1,4 @@
-import { offsetOf, type HistoryRow, type MessageData, type Reason } from '@lishi/client'
+import { offsetOf, type GroupMessageData, type HistoryRow, type MessageData, type Reason } from '@lishi/client'
 
 /** A message that is in the log. */
 export interface Message {
@@ -138,7 +138,7 @@ export function acknowledge(timeline: Timeline, uniqueNo: string, message: Messa
   return receive(discard(timeline, uniqueNo), message)
 }
 
-export function fromPush(data: MessageData): Message {
+export function fromPush(data: MessageData & Partial<GroupMessageData>): Message {
   return {
     id: data.messageId,
     position: data.position,

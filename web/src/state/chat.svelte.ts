@@ -36,19 +36,11 @@ export class Chat {
   ) {
     this.me = person.userId
     this.nickName = person.nickName
-<<<<<<< HEAD
     this.client = new Client({ token: person.token, environment })
     this.client.on('phase', (phase) => (this.phase = phase))
     this.client.on('push', (push) => this.take(push))
     this.client.on('live', (resumed) => this.live(resumed))
-=======
-    this.client = new Client(person.token, environment, {
-      phase: (phase) => (this.phase = phase),
-      push: (push) => this.take(push),
-      live: (resumed) => this.live(resumed),
-      login: (data) => this.server.told(data),
-    })
->>>>>>> 4b096fa (Page: answers, mentions, links, folders and remarks, blocks, group administration, pictures, virtual lists)
+    this.client.on('login', (data) => this.server.told(data))
     this.people = new People(this.client)
     this.people.learn(this.me, person)
     this.contacts = new Contacts(this.client, this.people, this.me, () => this.server.now())

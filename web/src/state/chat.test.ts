@@ -254,8 +254,8 @@ describe('changing what was said', () => {
     expect(chat.contacts.speaks(withPerson('cid'))).toBe(false)
     expect(chat.contacts.speaks(inGroup('g1'))).toBe(true)
     expect(chat.contacts.speaks(inGroup('g2'))).toBe(false)
-    for (const [mutedUntil, speaks] of [[Date.now() + 60_000, false], [Date.now() - 1, true]] as const) {
-      world.wire.push('11', { groupId: 'g1', change: 'muted', userId: 'ann', operatorUserId: 'cid', position: `c1-${mutedUntil}` })
+    for (const [position, mutedUntil, speaks] of [['c1-1', Date.now() + 60_000, false], ['c1-2', Date.now() - 1, true]] as const) {
+      world.wire.push('11', { groupId: 'g1', change: 'muted', userId: 'ann', operatorUserId: 'cid', position })
       await answer({ ...friends, '/group/getGroupList': [{ groupId: 'g1', groupName: '诗社', role: '1', joinMode: '1', memberCount: 3, mutedUntil }] })
       expect(chat.contacts.speaks(inGroup('g1'))).toBe(speaks)
     }
