@@ -234,9 +234,9 @@ func TestReadMessage(t *testing.T) {
 func TestUpdateUser(t *testing.T) {
 	runRows(t, []row{
 		{name: "name", actor: "a", do: cmd(UpdateUser{NickName: "A"}), want: body(events.UserProfileChanged{NickName: "A"})},
-		{name: "avatar leaves the name the token's", actor: "a", do: cmd(UpdateUser{Avatar: "p"}),
+		{name: "avatar leaves the name the token's", actor: "a", do: cmd(UpdateUser{Avatar: some("p")}),
 			want: body(events.UserProfileChanged{NickName: "a", Avatar: "p", FromToken: true})},
-		{name: "avatar leaves a chosen name", actor: "a", do: cmd(UpdateUser{Avatar: "p"}),
+		{name: "avatar leaves a chosen name", actor: "a", do: cmd(UpdateUser{Avatar: some("p")}),
 			setup: func(w *world) {
 				w.say("a", events.UserStream("a"), events.UserProfileChanged{NickName: "A", Avatar: "o"})
 			},
@@ -246,6 +246,11 @@ func TestUpdateUser(t *testing.T) {
 				w.say("a", events.UserStream("a"), events.UserProfileChanged{NickName: "A", Avatar: "o"})
 			},
 			want: body(events.UserProfileChanged{NickName: "B", Avatar: "o"})},
+		{name: "an empty avatar takes it away", actor: "a", do: cmd(UpdateUser{Avatar: some("")}),
+			setup: func(w *world) {
+				w.say("a", events.UserStream("a"), events.UserProfileChanged{NickName: "A", Avatar: "o"})
+			},
+			want: body(events.UserProfileChanged{NickName: "A"})},
 		{name: "nothing given", actor: "a", do: cmd(UpdateUser{}), reason: BadRequest},
 	})
 }

@@ -25,7 +25,7 @@ var every = map[string]Command{
 	"/group/removeUserGroup": RemoveUserGroup{"g", "b", "n"},
 	"/group/quitGroup":       QuitGroup{"g"},
 	"/group/deleteGroup":     DeleteGroup{"g", "n"},
-	"/user/updateUser":       UpdateUser{"n", "a"},
+	"/user/updateUser":       UpdateUser{"n", new(string)},
 
 	"/chat/editMessage":         EditMessage{"c0-1", "c"},
 	"/chat/recallMessage":       RecallMessage{"c0-1"},

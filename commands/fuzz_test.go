@@ -28,7 +28,7 @@ func FuzzCommands(f *testing.F) {
 			SendMessage{x, y, z, z}, SendGroupMessage{x, y, z, z, []string{y, z}}, ReadMessage{UserID: x, GroupID: y, Position: z},
 			ApplyFriend{x, y, z, z}, VerifyFriend{x, y, z, z}, DeleteFriend{x}, AddGroup{x, y, y, []string{z, z, "b"}},
 			ApplyGroup{x, y}, InvitationGroup{x, y, z}, GroupVerify{x, y, z}, UserVerify{x, y, z}, RemoveUserGroup{x, y, z},
-			QuitGroup{x}, DeleteGroup{x, y}, UpdateUser{x, y}, VerifyFriend{w.id("one"), x, y, z},
+			QuitGroup{x}, DeleteGroup{x, y}, UpdateUser{x, &y}, VerifyFriend{w.id("one"), x, y, z},
 		}
 		c := cs[int(kind)%len(cs)]
 		Fingerprint("/fuzz", c)

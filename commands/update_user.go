@@ -7,17 +7,17 @@ import (
 )
 
 // UpdateUser changes the actor's own nickname or avatar. What is not given stays
-// as it is.
+// as it is; an empty avatar takes it away.
 //
 // url /user/updateUser · event user.profileChanged · push 14 to own connections.
 type UpdateUser struct {
-	NickName string `param:"nickName,name,optional"`
-	Avatar   string `param:"avatar,note,optional"`
+	NickName string  `param:"nickName,name,optional"`
+	Avatar   *string `param:"avatar,note,optional"`
 }
 
 // Stream implements Command.
 func (c UpdateUser) Stream(_ Lookup, a Actor) (events.Stream, error) {
-	if c.NickName == "" && c.Avatar == "" {
+	if c.NickName == "" && c.Avatar == nil {
 		return events.Stream{}, ErrBadRequest.With("give nickName or avatar")
 	}
 	return events.UserStream(a.ID), nil
@@ -33,8 +33,8 @@ func (c UpdateUser) Decide(s State, a Actor, _ time.Time) (events.Body, error) {
 	if c.NickName != "" {
 		e.NickName, e.FromToken = c.NickName, false
 	}
-	if c.Avatar != "" {
-		e.Avatar = c.Avatar
+	if c.Avatar != nil {
+		e.Avatar = *c.Avatar
 	}
 	return e, nil
 }

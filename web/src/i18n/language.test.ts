@@ -14,10 +14,10 @@ test('values are put in as they are', () => {
   expect(fill('{name} → {name}, {other}', { name: '$& {x}' })).toBe('$& {x} → $& {x}, {other}')
 })
 
-test('a choice holds and is kept', () => {
-  tongue.choose('zh-CN')
+test('a choice holds and is kept', async () => {
+  await tongue.choose('zh-CN')
   expect(t('bePerson', { name: '林黛玉' })).toBe('以林黛玉的身份进入')
-  tongue.choose('en')
+  await tongue.choose('en')
   expect(t('bePerson', { name: '林黛玉' })).toBe('Be 林黛玉')
   expect(localStorage.getItem('lishi.language')).toBe('en')
 })
