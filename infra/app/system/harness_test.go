@@ -230,6 +230,11 @@ var httpClient = &http.Client{Timeout: 30 * time.Second}
 // try posts a request over HTTP; an error means that no answer came.
 func (s *server) try(user, url string, params object) (answer, error) {
 	s.t.Helper()
+	return s.tryBy(httpClient, user, url, params)
+}
+
+func (s *server) tryBy(client *http.Client, user, url string, params object) (answer, error) {
+	s.t.Helper()
 	body, err := json.Marshal(params)
 	if err != nil {
 		s.t.Fatal(err)
@@ -240,7 +245,7 @@ func (s *server) try(user, url string, params object) (answer, error) {
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Authorization", "Bearer "+token(s.t, user))
-	resp, err := httpClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return answer{}, err
 	}
