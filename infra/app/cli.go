@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"lishi/infra/config"
+	"lishi/infra/kafka"
 	"lishi/infra/telemetry"
 )
 
@@ -68,10 +69,11 @@ func Main(args []string, in io.Reader, out, errs io.Writer) int {
 	var f *Finding
 	var c *config.Error
 	var u usageError
+	var a *kafka.AccessError
 	switch {
 	case errors.As(err, &f):
 		status = finding
-	case errors.As(err, &c), errors.As(err, &u):
+	case errors.As(err, &c), errors.As(err, &u), errors.As(err, &a):
 		status = misuse
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		fmt.Fprintln(errs, "interrupted")

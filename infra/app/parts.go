@@ -2,15 +2,18 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"lishi/events"
 	"lishi/infra/broker"
+	"lishi/infra/certificates"
 	"lishi/infra/config"
 	"lishi/infra/kafka"
 	"lishi/infra/snapshots"
@@ -102,8 +105,38 @@ func logOptions(ctx context.Context, cfg config.Config, m *telemetry.Metrics, lo
 		o.Embedded = b
 	} else {
 		o.Brokers = strings.Split(cfg.KafkaBrokers, ",")
+		err = access(cfg, &o, logger)
 	}
-	return o, open, nil
+	return o, open, err
+}
+
+// access says how Kafka is reached: TLS, user and password.
+func access(cfg config.Config, o *kafka.Options, logger *slog.Logger) error {
+	const origin = "flags, environment or file"
+	if cfg.KafkaTLS {
+		files := certificates.ClientFiles{CA: cfg.KafkaTLSCA, Cert: cfg.KafkaTLSCert, Key: cfg.KafkaTLSKey}
+		client, err := certificates.NewClient(files, logger)
+		if err != nil {
+			return &config.Error{Setting: "kafka-tls", Origin: origin, Problem: err.Error()}
+		}
+		o.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			t := client.Config()
+			t.ServerName = cfg.KafkaTLSName
+			return (&tls.Dialer{Config: t}).DialContext(ctx, network, address)
+		}
+	}
+	if cfg.KafkaSASL == "" {
+		return nil
+	}
+	c := kafka.Credentials{Mechanism: cfg.KafkaSASL, User: cfg.KafkaUser, Password: cfg.KafkaPassword, PasswordFile: cfg.KafkaPasswordFile}
+	if err := c.Check(); err != nil {
+		return &config.Error{Setting: "kafka-sasl", Origin: origin, Problem: err.Error()}
+	}
+	if !cfg.KafkaTLS {
+		logger.Warn("user and password go to Kafka without TLS (kafka-tls)")
+	}
+	o.SASL = c
+	return nil
 }
 
 // share is how read models are shared with other nodes, where there can be any:

@@ -33,10 +33,20 @@ type Config struct {
 	Data string `name:"data" part:"log,models,tokens,engine,audit" default:"./data" help:"data directory: key, embedded log and embedded ClickHouse"`
 	Demo bool   `name:"demo" default:"false" help:"make five demo people and let anybody be one of them; never on a public address"`
 
-	KafkaBrokers string `name:"kafka-brokers" part:"log,audit" default:"" help:"Kafka bootstrap addresses host:port,…; empty: the embedded broker"`
-	ClickHouse   string `name:"clickhouse" part:"models" default:"" help:"ClickHouse DSN (clickhouse://user:password@host:9000/database or http://…); empty: the embedded engine" secret:"true"`
-	CHDB         string `name:"chdb" part:"models,engine" default:"" help:"path of an own copy of libchdb for the embedded ClickHouse"`
-	TopicPrefix  string `name:"topic-prefix" part:"log" default:"" help:"put before the topics' names, so that several deployments share one Kafka"`
+	KafkaBrokers      string `name:"kafka-brokers" part:"log,audit" default:"" help:"Kafka bootstrap addresses host:port,…; empty: the embedded broker"`
+	KafkaTLS          bool   `name:"kafka-tls" part:"log,audit" default:"false" help:"speak TLS with Kafka"`
+	KafkaTLSCA        string `name:"kafka-tls-ca" part:"log,audit" default:"" help:"PEM file of the issuers of the brokers' certificates, read again when it changes; empty: the system's"`
+	KafkaTLSCert      string `name:"kafka-tls-cert" part:"log,audit" default:"" help:"PEM file of the client's own certificate, where brokers ask for one; read again when it changes"`
+	KafkaTLSKey       string `name:"kafka-tls-key" part:"log,audit" default:"" help:"PEM file of that certificate's key"`
+	KafkaTLSName      string `name:"kafka-tls-name" part:"log,audit" default:"" help:"name that the brokers' certificates must have; empty: each broker's host"`
+	KafkaSASL         string `name:"kafka-sasl" part:"log,audit" default:"" help:"how Kafka is told user and password: plain or scram-sha-512; empty: not at all"`
+	KafkaUser         string `name:"kafka-user" part:"log,audit" default:"" help:"user for Kafka"`
+	KafkaPassword     string `name:"kafka-password" part:"log,audit" default:"" help:"the user's password" secret:"true"`
+	KafkaPasswordFile string `name:"kafka-password-file" part:"log,audit" default:"" help:"file that holds the password instead; read at each new connection"`
+
+	ClickHouse  string `name:"clickhouse" part:"models" default:"" help:"ClickHouse DSN (clickhouse://user:password@host:9000/database or http://…); empty: the embedded engine" secret:"true"`
+	CHDB        string `name:"chdb" part:"models,engine" default:"" help:"path of an own copy of libchdb for the embedded ClickHouse"`
+	TopicPrefix string `name:"topic-prefix" part:"log" default:"" help:"put before the topics' names, so that several deployments share one Kafka"`
 
 	ConversationPartitions int `name:"conversation-partitions" part:"log" default:"0" help:"partitions of lishi.conversations, fixed at creation; 0: 4 embedded, 16 on Kafka"`
 	UserPartitions         int `name:"user-partitions" part:"log" default:"0" help:"partitions of lishi.users, fixed at creation; 0: 1 embedded, 4 on Kafka"`
@@ -272,6 +282,31 @@ func (c *Config) check(byName map[string]*Setting) (problems []error) {
 	}
 	if c.TokenKey == "" && c.TokenJWKS == "" && c.KafkaBrokers != "" {
 		bad("token-key", "it or token-jwks must be given with Kafka: every node needs the same keys")
+	}
+	for _, name := range []string{"kafka-tls-ca", "kafka-tls-cert", "kafka-tls-key", "kafka-tls-name"} {
+		if byName[name].Value != "" && !c.KafkaTLS {
+			bad(name, "is for TLS, and kafka-tls is false")
+		}
+	}
+	if (c.KafkaTLSCert == "") != (c.KafkaTLSKey == "") {
+		bad("kafka-tls-cert", "it and kafka-tls-key go together")
+	}
+	switch {
+	case c.KafkaSASL == "":
+		for _, name := range []string{"kafka-user", "kafka-password", "kafka-password-file"} {
+			if byName[name].Value != "" {
+				bad(name, "is for SASL, and kafka-sasl is empty: plain or scram-sha-512")
+			}
+		}
+	case c.KafkaSASL != "plain" && c.KafkaSASL != "scram-sha-512":
+		bad("kafka-sasl", "%q is not plain or scram-sha-512", c.KafkaSASL)
+	case c.KafkaUser == "":
+		bad("kafka-user", "must be given with kafka-sasl")
+	case (c.KafkaPassword == "") == (c.KafkaPasswordFile == ""):
+		bad("kafka-password", "either it or kafka-password-file must be given with kafka-sasl")
+	}
+	if (c.KafkaTLS || c.KafkaSASL != "") && c.KafkaBrokers == "" {
+		bad("kafka-brokers", "is empty, so the embedded broker is used, which has neither kafka-tls nor kafka-sasl")
 	}
 	if err := tokens.CheckJWKS(c.TokenJWKS); err != nil {
 		bad("token-jwks", "%v", err)

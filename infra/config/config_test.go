@@ -58,6 +58,14 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		"jwks with password":  {env: []string{"LISHI_TOKEN_JWKS=https://a:b@issuer.example/keys"}, want: "password"},
 		"origin with a slash": {env: []string{"LISHI_ORIGINS=https://chat.example.com/"}, want: "write https://chat.example.com"},
 		"any origin":          {env: []string{"LISHI_ORIGINS=*"}, want: "not an origin"},
+		"kafka ca, no tls":    {env: []string{"LISHI_KAFKA_TLS_CA=/ca.pem"}, want: "kafka-tls is false"},
+		"kafka half a pair":   {env: []string{"LISHI_KAFKA_TLS=true", "LISHI_KAFKA_TLS_CERT=/c.pem"}, want: "kafka-tls-key go together"},
+		"kafka tls, embedded": {env: []string{"LISHI_KAFKA_TLS=true"}, want: "embedded broker"},
+		"kafka user, no sasl": {env: []string{"LISHI_KAFKA_USER=u"}, want: "kafka-sasl is empty"},
+		"kafka mechanism":     {env: []string{"LISHI_KAFKA_SASL=gssapi"}, want: "plain or scram-sha-512"},
+		"kafka no user":       {env: []string{"LISHI_KAFKA_SASL=plain"}, want: "kafka-user"},
+		"kafka no password":   {env: []string{"LISHI_KAFKA_SASL=plain", "LISHI_KAFKA_USER=u"}, want: "kafka-password-file must be given"},
+		"kafka two passwords": {env: []string{"LISHI_KAFKA_SASL=plain", "LISHI_KAFKA_USER=u", "LISHI_KAFKA_PASSWORD=p", "LISHI_KAFKA_PASSWORD_FILE=/p"}, want: "either it or"},
 		"zone":                {flags: map[string]string{"zone": "Nowhere/Land"}, want: "zone"},
 		"dates":               {flags: map[string]string{"dates": "soon"}, want: "dates"},
 		"log level":           {flags: map[string]string{"log-level": "loud"}, want: "log-level"},
@@ -96,7 +104,10 @@ func TestAJWKSStandsForTheKey(t *testing.T) {
 }
 
 func TestSecretsAreNotShown(t *testing.T) {
-	_, settings, err := Load("", []string{"LISHI_TOKEN_KEY=0123456789abcdef0123456789abcdef"}, nil)
+	_, settings, err := Load("", []string{
+		"LISHI_TOKEN_KEY=0123456789abcdef0123456789abcdef",
+		"LISHI_KAFKA_BROKERS=h:1", "LISHI_KAFKA_SASL=plain", "LISHI_KAFKA_USER=u", "LISHI_KAFKA_PASSWORD=0123456789abcdef",
+	}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"net"
 	"syscall"
@@ -25,7 +24,7 @@ type connection struct {
 	timeout   time.Duration // of one request
 	silence   time.Duration // of a broker that was asked for something it answers at once
 	sasl      sasl.Mechanism
-	tls       *tls.Config
+	open      func(ctx context.Context, network, address string) (net.Conn, error)
 	cancel    context.CancelFunc
 }
 
@@ -36,7 +35,7 @@ const clientID = "lishi"
 const maxSilence = 3 * time.Second
 
 func newConnection(o Options) *connection {
-	c := &connection{brokers: o.Brokers, timeout: o.RequestTimeout, silence: min(o.RequestTimeout, maxSilence), sasl: o.SASL, tls: o.TLS}
+	c := &connection{brokers: o.Brokers, timeout: o.RequestTimeout, silence: min(o.RequestTimeout, maxSilence), sasl: o.SASL, open: o.Dial}
 	if o.Embedded != nil {
 		c.brokers = []string{o.Embedded.Addr()}
 		user, password := o.Embedded.Credentials()
@@ -56,7 +55,7 @@ func newConnection(o Options) *connection {
 		// A leader that died is found out within this; the client asks in vain until then.
 		MetadataTTL: metadataTTL,
 		SASL:        c.sasl,
-		TLS:         c.tls,
+		Dial:        c.dial,
 	}
 	// The broker is told half of Timeout as its own limit for an append.
 	c.client = &kafka.Client{Addr: c.addr, Transport: c.transport, Timeout: c.timeout}

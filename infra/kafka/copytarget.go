@@ -22,7 +22,7 @@ func (c *copier) openTarget(ctx context.Context, o Options) error {
 	names := l.topics()
 	found, err := l.countPartitions(ctx, append(names, l.copying()))
 	if err != nil {
-		return fmt.Errorf("%w: Kafka at %s: %w", events.ErrUnavailable, strings.Join(l.conn.brokers, ","), err)
+		return l.unreachable(err)
 	}
 	c.marked = found[l.copying()] > 0
 	delete(found, l.copying())

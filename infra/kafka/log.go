@@ -5,10 +5,10 @@ package kafka
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"sync"
 	"time"
 
@@ -34,7 +34,7 @@ type Options struct {
 	Brokers  []string // host:port; ignored with Embedded
 	Embedded Embedded
 	SASL     sasl.Mechanism
-	TLS      *tls.Config
+	Dial     func(ctx context.Context, network, address string) (net.Conn, error) // for TLS, say; TCP if nil
 
 	TopicPrefix string        // before the names of the topics
 	Layout      events.Layout // of a log that is made; one that is there keeps its own. Embedded 4 and 1, else 16 and 4

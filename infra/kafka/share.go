@@ -75,7 +75,7 @@ func (l *Log) groupConfig(group string, topics ...string) kafka.ConsumerGroupCon
 		ID:      group,
 		Topics:  topics,
 		Brokers: c.brokers,
-		Dialer:  &kafka.Dialer{ClientID: clientID, Timeout: c.timeout, DualStack: true, SASLMechanism: c.sasl, TLS: c.tls},
+		Dialer:  &kafka.Dialer{ClientID: clientID, Timeout: c.timeout, DialFunc: c.dial, SASLMechanism: c.sasl},
 
 		StartOffset:       kafka.FirstOffset,
 		HeartbeatInterval: 200 * time.Millisecond, // a member that leaves is noticed within this

@@ -67,7 +67,7 @@ func (l *Log) topics() []string {
 func (l *Log) findTopics(ctx context.Context) (map[string]int, error) {
 	found, err := l.countPartitions(ctx, append(l.topics(), l.copying()))
 	if err != nil {
-		return nil, fmt.Errorf("%w: Kafka at %s: %w", events.ErrUnavailable, strings.Join(l.conn.brokers, ","), err)
+		return nil, l.unreachable(err)
 	}
 	if _, copying := found[l.copying()]; copying {
 		return nil, &TopicError{l.copying(), "it says that a log was to be copied here, and that copy was not finished",
