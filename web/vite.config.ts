@@ -30,5 +30,5 @@ export default defineConfig(({ mode }) => ({
     rolldownOptions: { treeshake: { moduleSideEffects: [{ test: /internal\/client\/dom\/elements\/custom-element\.js$/, sideEffects: false }] } },
   },
   server: { proxy: { '/ws': { target: 'http://127.0.0.1:8080', ws: true }, '/demo': 'http://127.0.0.1:8080' } },
-  test: { include: ['src/**/*.test.ts', 'lib/**/*.test.ts', 'docs/**/*.test.ts'], restoreMocks: true, reporters: ['default', countingReporter] },
+  test: { include: mode === 'program' ? ['lib/test/*.program.ts'] : ['src/**/*.test.ts', 'lib/test/*.test.ts', 'docs/**/*.test.ts'], restoreMocks: true, reporters: ['default', countingReporter] },
 }))

@@ -250,6 +250,7 @@ export class Client {
   }
 
   private leave(reason: RequestError['reason'], detail: string): void {
+    this.inbox.stop()
     this.outbox.end(reason, detail)
     this.owner?.stop()
     this.stopWaking?.()
@@ -257,7 +258,17 @@ export class Client {
 
   private becameLive(resumed: boolean, transmit: (text: string) => void): void {
     this.outbox.connect(transmit)
+    this.adoptAgain()
     this.inbox.then(() => this.tell('live', resumed))
+  }
+
+  // Commands of tabs that are gone, and that this one has not heard of yet.
+  private adoptAgain(): void {
+    const { owner, person = '' } = this
+    const { store } = this.options
+    if (!store || !owner || !this.environment.locks) return
+    const look = async () => this.outbox.restore(await owner.adopt((await store.load(person)).commands))
+    look().catch((error: unknown) => this.problem('store_failed', error))
   }
 
   private begin(detail: string): void {
@@ -267,7 +278,6 @@ export class Client {
   }
 
   private hand(push: Push): Promise<unknown> | undefined {
-    if (this.stopped) return undefined
     const promises = [...this.listeners.push].map((listener) => listener(push)).filter(isPromise)
     return promises.length === 0 ? undefined : Promise.all(promises)
   }

@@ -106,7 +106,7 @@ export class Connection {
 
   /** Loses this connection and resumes after a backoff. */
   again(): void {
-    this.lost(0)
+    if (this.current.name !== 'ended') this.lost(0)
   }
 
   /** The token in use was refused: gets another one, if there can be one, and logs in with it. */

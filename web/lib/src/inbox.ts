@@ -53,6 +53,11 @@ export class Inbox {
     this.busy = this.behind = false
   }
 
+  /** Nothing is handed over any more; the cursor stays. */
+  stop(): void {
+    this.begin(this.cursor)
+  }
+
   /** A push came. One that came before is passed over. */
   push(push: Push): void {
     const { position } = push.data

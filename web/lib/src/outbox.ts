@@ -60,6 +60,7 @@ interface Entry extends Pending {
 }
 
 const answerWithin = 20_000
+const mostFlying = 64 // more would only wait at the server, and be refused in one go where the rate is exceeded
 const tries = { unavailable: 5, unknown: 8 } as const
 
 /**
@@ -75,8 +76,9 @@ export class Outbox {
   private transmit: ((text: string) => void) | undefined
   private keeper: Keeper | undefined
   private ended: { reason: Reason; detail: string } | undefined
-  private pausedUntil = -1
-  private stopPause: (() => void) | undefined
+  private flying = 0 // requests on this connection that are not answered yet
+  private pace = 0 // over the rate: one request goes out each so many milliseconds; 0: as they come
+  private stopPace: (() => void) | undefined
   private lastAt = 0
   private commands = 0
 
@@ -160,7 +162,7 @@ export class Outbox {
   /** The connection is gone: what is unanswered may or may not have happened. */
   disconnect(): void {
     this.transmit = undefined
-    for (const entry of this.entries.values()) entry.sentAt = -1
+    for (const entry of this.entries.values()) this.land(entry)
   }
 
   /** The server does not take the longest of the frames under way: no repeat could help. */
@@ -173,7 +175,7 @@ export class Outbox {
   end(reason: Reason, detail: string): void {
     this.disconnect()
     this.ended = { reason, detail }
-    this.stopPause?.()
+    this.stopPace?.()
     for (const entry of [...this.entries.values()]) {
       this.leave(entry)
       const error = new RequestError(reason, detail, entry.uniqueNo, entry.kept || entry.keeping ? 'kept' : entry.sent ? 'unknown' : 'refused', entry.url)
@@ -186,7 +188,7 @@ export class Outbox {
     const now = this.environment.now()
     for (const entry of this.entries.values()) {
       if (entry.sentAt < 0 || now - entry.sentAt <= answerWithin) continue
-      entry.sentAt = -1
+      this.land(entry)
       this.go(entry)
     }
   }
@@ -199,14 +201,14 @@ export class Outbox {
     const reason = obj.reason ?? 'bad_request'
     const { waiting } = entry // two answers to two sendings make one pause
     if (waiting) return
-    if (reason === 'rate_limited') return this.pause(entry, obj.retryAfterMs)
+    if (reason === 'rate_limited') return this.slowDown(entry, obj.retryAfterMs)
     if (reason === 'unauthorized' && entry.renewals++ === 0 && this.hooks.renew()) {
-      entry.sentAt = -1 // goes out again with the new token
+      this.land(entry) // goes out again with the new token
       return
     }
     if ((reason === 'unavailable' || reason === 'unknown') && entry.refusals < tries[reason]) {
       const pause = backoff(entry.refusals++, this.environment.random(), reason === 'unknown' ? 200 : 1000, 8_000)
-      entry.sentAt = -1
+      this.land(entry)
       entry.waiting = this.environment.later(pause, () => {
         entry.waiting = undefined
         this.go(entry)
@@ -261,6 +263,7 @@ export class Outbox {
   }
 
   private leave(entry: Entry): void {
+    this.land(entry)
     entry.waiting?.()
     for (const waiter of entry.waiters) waiter.release()
     this.entries.delete(entry.uniqueNo)
@@ -276,30 +279,47 @@ export class Outbox {
   }
 
   private go(entry: Entry): void {
-    if (!this.transmit || entry.keeping || entry.waiting || entry.sentAt >= 0) return
-    if (entry.lane !== undefined && this.lanes.get(entry.lane)?.[0] !== entry) return
-    if (this.environment.now() < this.pausedUntil) return
+    if (this.pace === 0 && this.mayGo(entry)) this.send(entry)
+  }
+
+  private mayGo(entry: Entry): boolean {
+    if (!this.transmit || this.flying >= mostFlying || entry.keeping || entry.waiting || entry.sentAt >= 0) return false
+    return entry.lane === undefined || this.lanes.get(entry.lane)?.[0] === entry
+  }
+
+  private send(entry: Entry): void {
     const params: Record<string, unknown> = { token: this.hooks.token(), uniqueNo: entry.uniqueNo, ...entry.params }
     if (isCommand(entry) && entry.sent) params.resend = true
     const text = JSON.stringify({ url: entry.url, params })
     entry.sent = true
     entry.sentAt = this.environment.now()
     entry.length = text.length
-    this.transmit(text)
+    this.flying++
+    this.transmit?.(text)
   }
 
-  // The rate is the user's: nothing goes out until there is room again.
-  private pause(entry: Entry, retryAfterMs: number | undefined): void {
+  private land(entry: Entry): void {
+    if (entry.sentAt >= 0) this.flying--
     entry.sentAt = -1
-    const ms = retryAfterMs ?? backoff(entry.refusals++, this.environment.random(), 1000, 8_000)
-    const until = this.environment.now() + ms
-    if (until <= this.pausedUntil) return
-    this.pausedUntil = until
-    this.stopPause?.()
-    this.stopPause = this.environment.later(ms, () => {
-      this.pausedUntil = -1
-      this.goAll()
-    })
+  }
+
+  // The rate is the user's, so nothing goes out until there is room again, and
+  // then one after the other: who sent everything at once would be refused at once.
+  private slowDown(entry: Entry, retryAfterMs: number | undefined): void {
+    this.land(entry)
+    this.pace = Math.max(1, retryAfterMs ?? backoff(entry.refusals++, this.environment.random(), 1000, 8_000))
+    this.stopPace?.()
+    this.stopPace = this.environment.later(this.pace, () => this.step())
+  }
+
+  private step(): void {
+    for (const entry of this.entries.values()) {
+      if (!this.mayGo(entry)) continue
+      this.send(entry)
+      this.stopPace = this.environment.later(this.pace, () => this.step())
+      return
+    }
+    this.pace = 0
   }
 
   private resolve(entry: Entry, obj: ResultObject): void {
@@ -318,8 +338,7 @@ export class Outbox {
   private settle(entry: Entry): void {
     this.leave(entry)
     if (entry.kept) this.keeper?.remove(entry.uniqueNo)
-    const next = entry.lane === undefined ? undefined : this.lanes.get(entry.lane)?.[0]
-    if (next) this.go(next)
+    this.goAll()
   }
 }
 

@@ -26,7 +26,7 @@ export class Owner {
 
   /** Gives the commands that nobody else looks after, and goes on to take over those of tabs that end. */
   adopt(commands: readonly KeptCommand[]): KeptCommand[] | Promise<KeptCommand[]> {
-    if (!this.environment.locks) return commands.filter((command) => command.owner !== this.id)
+    if (!this.environment.locks) return [...commands]
     const owners = [...new Set(commands.map((command) => command.owner))].filter((owner) => owner !== this.id && !this.watched.has(owner))
     return Promise.all(owners.map((owner) => this.takeOver(owner))).then((taken) => taken.flat().sort((a, b) => a.at - b.at))
   }

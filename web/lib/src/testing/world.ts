@@ -54,6 +54,8 @@ export class Wire implements Socket {
 export class World implements Environment {
   readonly wires: Wire[] = []
   chance = 0.5
+  /** Tells the ids of several worlds apart. */
+  idPrefix = ''
   locks: Locks | undefined = undefined
   /** Unix milliseconds of the moment when the clock stands at 0. */
   began = 1_700_000_000_000
@@ -99,7 +101,7 @@ export class World implements Environment {
   }
 
   newId(): string {
-    return `id${++this.ids}`
+    return `${this.idPrefix}id${++this.ids}`
   }
 
   get wire(): Wire {

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { Client, type Problem } from './client.ts'
-import type { Phase } from './connection.ts'
-import { RequestError } from './errors.ts'
-import type { Push } from './pushes.ts'
-import { World } from './testing/world.ts'
+import { Client, type Problem } from '../src/client.ts'
+import type { Phase } from '../src/connection.ts'
+import { RequestError } from '../src/errors.ts'
+import type { Push } from '../src/pushes.ts'
+import { World } from '../src/testing/world.ts'
 
 let world: World
 let client: Client

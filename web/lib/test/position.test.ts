@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Cursor, offsetOf, parsePosition, positionAfter } from './position.ts'
+import { Cursor, offsetOf, parsePosition, positionAfter } from '../src/position.ts'
 
 describe('positions', () => {
   test.each([

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { backoff } from './backoff.ts'
-import { afterClose, closings } from './closing.ts'
-import { keepsIdentity, ownReasons, reasons, RequestError } from './errors.ts'
-import { laneOf } from './lanes.ts'
-import { claimsOf } from './token.ts'
+import { backoff } from '../src/backoff.ts'
+import { afterClose, closings } from '../src/closing.ts'
+import { keepsIdentity, ownReasons, reasons, RequestError } from '../src/errors.ts'
+import { laneOf } from '../src/lanes.ts'
+import { claimsOf } from '../src/token.ts'
 
 test('a backoff is anything up to a bound that doubles, to a limit', () => {
   for (let attempt = 0; attempt < 2000; attempt++) {

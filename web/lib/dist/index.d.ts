@@ -1,0 +1,18 @@
+export { Client, type Events, type Options, type Problem, type Settled } from './client.ts';
+export { closings, type AfterClose, type Closing } from './closing.ts';
+export type { Phase } from './connection.ts';
+export { localEnvironment, type Environment, type Locks, type Socket, type WebSocketClass } from './environment.ts';
+export { keepsIdentity, ownReasons, reasons, RequestError, type Again, type Outcome, type Reason, type ServerReason } from './errors.ts';
+export type { ResultObject } from './frames.ts';
+export { IndexedStore } from './indexed_store.ts';
+export { MemoryStore } from './memory_store.ts';
+export type { CommandOptions, Pending, RequestOptions } from './outbox.ts';
+export { Cursor, offsetOf, parsePosition, positionAfter, type Position } from './position.ts';
+export type { Promised } from './promised.ts';
+export type * from './pushes.ts';
+export type * from './rows.ts';
+export type { Kept, KeptCommand, Store } from './store.ts';
+export { claimsOf, type Claims, type TokenNeed, type TokenSource } from './token.ts';
+export type { CommandArguments, Commands, CommandUrl, Queries, QueryArguments, QueryUrl, Recorded, Rows } from './urls.ts';
+export { apply, applyType, friendState, joinMode, recentType, role, type DateText } from './values.ts';
+export { WebStore, type WebStorage } from './web_store.ts';

@@ -1,0 +1,10 @@
+export { Client } from "./client.js";
+export { closings } from "./closing.js";
+export { localEnvironment } from "./environment.js";
+export { keepsIdentity, ownReasons, reasons, RequestError } from "./errors.js";
+export { IndexedStore } from "./indexed_store.js";
+export { MemoryStore } from "./memory_store.js";
+export { Cursor, offsetOf, parsePosition, positionAfter } from "./position.js";
+export { claimsOf } from "./token.js";
+export { apply, applyType, friendState, joinMode, recentType, role } from "./values.js";
+export { WebStore } from "./web_store.js";
