@@ -15,7 +15,8 @@ import (
 // table adds runs up.
 type table struct {
 	runs, violated          int
-	kills, pauses, cuts     int
+	kills, stops            int
+	pauses, cuts            int
 	commands, messages      int
 	unknowns, settled, late int // late: refused after an attempt in doubt
 	pushes, pages, resumes  int
@@ -33,6 +34,8 @@ func (t *table) add(o *outcome) {
 		switch word, _, _ := strings.Cut(f.Kind, " "); word {
 		case "kill":
 			t.kills++
+		case "stop":
+			t.stops++
 		case "pause":
 			t.pauses++
 		default:
@@ -97,7 +100,7 @@ func waitAfter(h *history.History, at time.Duration) (time.Duration, bool) {
 
 func (t *table) write(w io.Writer) {
 	fmt.Fprintf(w, "runs %d, of them with violations %d (longest %.0f s)\n", t.runs, t.violated, t.slowest.Seconds())
-	fmt.Fprintf(w, "faults: kills %d, pauses %d, cuts and delays %d\n", t.kills, t.pauses, t.cuts)
+	fmt.Fprintf(w, "faults: kills %d, orderly stops %d, pauses %d, cuts and delays %d\n", t.kills, t.stops, t.pauses, t.cuts)
 	fmt.Fprintf(w, "commands %d, messages acknowledged %d, in doubt %d: settled as done %d, refused at last %d, never %d\n",
 		t.commands, t.messages, t.unknowns, t.settled, t.late, t.unknowns-t.settled-t.late)
 	fmt.Fprintf(w, "pushes %d, pages %d, logins with a cursor %d\n", t.pushes, t.pages, t.resumes)

@@ -122,6 +122,10 @@ func (n *Node) Direct() string { return n.addr }
 // Kill is kill -9; Start brings it back on the same address and data.
 func (n *Node) Kill() { n.kill() }
 
+// Stop is SIGTERM, and waits for the end; the program promises one within ten
+// seconds, which a busy machine may double.
+func (n *Node) Stop() { n.terminate(20 * time.Second) }
+
 // Start does not wait until it is ready.
 func (n *Node) Start() error { return n.start() }
 

@@ -101,6 +101,27 @@ func (p *process) kill() {
 	<-done
 }
 
+// terminate is SIGTERM; what does not end in time is killed, and that is a failure.
+func (p *process) terminate(limit time.Duration) {
+	p.mu.Lock()
+	if !p.runningLocked() {
+		p.mu.Unlock()
+		return
+	}
+	p.killed = true
+	done := p.done
+	p.cmd.Process.Signal(syscall.SIGTERM)
+	p.mu.Unlock()
+	select {
+	case <-done:
+	case <-time.After(limit):
+		p.kill()
+		p.mu.Lock()
+		p.ended = fmt.Errorf("%s did not end within %v of SIGTERM: %s", p.name, limit, p.lastWords())
+		p.mu.Unlock()
+	}
+}
+
 // signal sends SIGSTOP or SIGCONT.
 func (p *process) signal(s syscall.Signal) error {
 	p.mu.Lock()

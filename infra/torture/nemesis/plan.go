@@ -10,11 +10,13 @@ import (
 // Kind is what is done to whom.
 type Kind string
 
-// The faults. What is killed is killed with -9, what is paused gets SIGSTOP; a cut
+// The faults. What is killed is killed with -9, what is stopped gets SIGTERM and
+// ends in order, what is paused gets SIGSTOP; a cut
 // refuses connections, a break only ends them, what is held or slowed goes on in
 // silence.
 const (
 	KillNode     Kind = "kill node"
+	StopNode     Kind = "stop node"
 	PauseNode    Kind = "pause node"
 	CutClients   Kind = "cut clients"
 	BreakClients Kind = "break clients"
@@ -74,6 +76,7 @@ const ms = time.Millisecond
 
 var choices = []choice{
 	{KillNode, 6, 50 * ms, 1500 * ms, nodes, "node", true, 500 * ms},
+	{StopNode, 3, 50 * ms, 1500 * ms, nodes, "node", true, 500 * ms},
 	{PauseNode, 4, 200 * ms, 5000 * ms, nodes, "node", true, 0},
 	{BreakClients, 4, 10 * ms, 20 * ms, nodes, "clients", false, 0},
 	{CutClients, 3, 100 * ms, 2000 * ms, nodes, "clients", false, 0},

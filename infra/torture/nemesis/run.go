@@ -56,6 +56,8 @@ func act(c *cluster.Cluster, f Fault) (do, undo func() error) {
 	switch f.Kind {
 	case KillNode:
 		return quiet(c.Nodes[f.Target].Kill), c.Nodes[f.Target].Start
+	case StopNode:
+		return quiet(c.Nodes[f.Target].Stop), c.Nodes[f.Target].Start
 	case PauseNode:
 		return c.Nodes[f.Target].Pause, c.Nodes[f.Target].Resume
 	case KillBroker:
