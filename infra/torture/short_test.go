@@ -44,7 +44,7 @@ func found(t *testing.T, f seededfault.Fault, shape string) {
 	if !slices.Contains(seededfault.All, f) {
 		t.Errorf("%s is not in the list", f)
 	}
-	status, out := short(t, "-shapes", shape, "-runs", "6", "-fault", string(f), "-keep", t.TempDir())
+	status, out := short(t, "-shapes", shape, "-runs", "10", "-fault", string(f), "-keep", t.TempDir())
 	t.Log(out)
 	if status != 3 || !strings.Contains(out, "VIOLATIONS") {
 		t.Errorf("exit status %d: it was not found", status)
