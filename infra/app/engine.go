@@ -1,14 +1,17 @@
 package app
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
+	"lishi/infra/certificates"
 	"lishi/infra/chdb"
 	"lishi/infra/config"
+	"lishi/infra/telemetry"
 )
 
 func (p *program) engine() *cobra.Command {
@@ -19,8 +22,10 @@ func (p *program) engine() *cobra.Command {
 HTTP interface, so that several nodes or other programs can use it as a server:
 give them --clickhouse http://ADDR.
 
-There are no users: whoever reaches the address may do everything. Keep it on
-a loopback address.`,
+Without a password it serves loopback addresses only, and whoever reaches it may do
+whatever this process may. With --engine-password-file there is one user, who may
+do the same: --clickhouse https://lishi:PASSWORD@HOST:8123/lishi. Give it TLS too
+(--tls-cert, --tls-key) where others share the network.`,
 		Args: cobra.NoArgs,
 	}, config.Address, config.Engine)
 	c.Flags().Lookup("listen").DefValue = "127.0.0.1:8123"
@@ -32,18 +37,33 @@ a loopback address.`,
 		if !c.Flags().Changed("listen") {
 			cfg.Listen = "127.0.0.1:8123"
 		}
+		if cfg.EnginePassword == "" && !loopback(cfg.Listen) {
+			return &config.Error{Setting: "engine-password", Origin: "default", Problem: "must be given to listen on " + cfg.Listen + ": whoever reaches the engine may do whatever this process may"}
+		}
 		l, err := listen(c.Context(), cfg.Listen)
 		if err != nil {
 			return err
 		}
 		defer l.Close()
+		scheme := "http"
+		if cfg.TLSCert != "" {
+			t, err := certificates.Server(cfg.TLSCert, cfg.TLSKey, telemetry.Logger(p.err, "info", cfg.LogFormat))
+			if err != nil {
+				return &config.Error{Setting: "tls-cert", Origin: "flags, environment or file", Problem: err.Error()}
+			}
+			l, scheme = tls.NewListener(l, t), "https"
+		}
 		e, err := chdb.Open(chdb.Options{Dir: filepath.Join(cfg.Data, "clickhouse"), Library: cfg.CHDB, MaxMemory: cfg.EngineMemory})
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, e.Close()) }()
-		fmt.Fprintf(p.out, "ClickHouse %s on http://%s/, data in %s\n", chdb.Version(), l.Addr(), filepath.Join(cfg.Data, "clickhouse"))
-		return chdb.Serve(c.Context(), l, e)
+		h := e.Handler()
+		if cfg.EnginePassword != "" {
+			h = chdb.Authorised(cfg.EngineUser, cfg.EnginePassword, h)
+		}
+		fmt.Fprintf(p.out, "ClickHouse %s on %s://%s/, data in %s\n", chdb.Version(), scheme, l.Addr(), filepath.Join(cfg.Data, "clickhouse"))
+		return chdb.Serve(c.Context(), l, h)
 	}
 	return c
 }

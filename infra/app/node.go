@@ -12,6 +12,7 @@ import (
 	"lishi/events"
 	"lishi/events/ledger"
 	"lishi/events/tail"
+	"lishi/infra/certificates"
 	"lishi/infra/clickhouse"
 	"lishi/infra/config"
 	"lishi/infra/kafka"
@@ -73,7 +74,7 @@ func openNode(ctx context.Context, cfg config.Config, logger *slog.Logger) (_ *n
 	if n.log, n.open, err = openLog(ctx, cfg, n.metrics, logger); err != nil {
 		return nil, err
 	}
-	if n.db, err = openDB(cfg); err != nil {
+	if n.db, err = openDB(cfg, logger); err != nil {
 		return nil, err
 	}
 	n.open.add(n.db.Close)
@@ -117,10 +118,18 @@ func openNode(ctx context.Context, cfg config.Config, logger *slog.Logger) (_ *n
 const queryConns = 12
 
 // openDB opens the ClickHouse that the settings name.
-func openDB(cfg config.Config) (*clickhouse.DB, error) {
-	db, err := clickhouse.Open(clickhouse.Options{
+func openDB(cfg config.Config, logger *slog.Logger) (*clickhouse.DB, error) {
+	o := clickhouse.Options{
 		DSN: cfg.ClickHouse, DataDir: filepath.Join(cfg.Data, "clickhouse"), Library: cfg.CHDB, MaxMemory: cfg.EngineMemory,
-	})
+	}
+	files := certificates.ClientFiles{CA: cfg.ClickHouseCA, Cert: cfg.ClickHouseCert, Key: cfg.ClickHouseKey}
+	var err error
+	if files != (certificates.ClientFiles{}) {
+		if o.TLS, err = certificates.NewClient(files, logger); err != nil {
+			return nil, &config.Error{Setting: "clickhouse-tls-ca", Origin: "flags, environment or file", Problem: err.Error()}
+		}
+	}
+	db, err := clickhouse.Open(o)
 	if err != nil {
 		return nil, fmt.Errorf("read models: %w", err)
 	}

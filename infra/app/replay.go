@@ -53,7 +53,7 @@ that the live build was not what the log says; the new one has taken its place.`
 			cancel()
 			return err
 		}
-		db, err := openDB(cfg)
+		db, err := openDB(cfg, logger)
 		if err != nil {
 			cancel()
 			return errors.Join(err, open.close())

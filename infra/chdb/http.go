@@ -20,7 +20,7 @@ import (
 // Handler speaks ClickHouse's HTTP interface over the engine: query and rows in
 // the URL or the body, param_… for parameters, other names for settings,
 // default_format, database, /ping. Errors carry X-ClickHouse-Exception-Code,
-// also when they come in the middle of an answer. There are no users, no HTTP
+// also when they come in the middle of an answer. There are no users (see Authorised), no HTTP
 // sessions, no compression and no external tables; what asks for them is
 // refused. Whoever reaches it may do whatever the process may.
 //
@@ -38,10 +38,10 @@ func (e *Engine) Handler() http.Handler {
 	})
 }
 
-// Serve answers on the listener until the context ends, then finishes what is
+// Serve answers with the engine's handler, or one before it, until the context ends, then finishes what is
 // under way for at most five seconds. The listener is closed on return.
-func Serve(ctx context.Context, listener net.Listener, e *Engine) error {
-	server := &http.Server{Handler: e.Handler(), ReadHeaderTimeout: 10 * time.Second}
+func Serve(ctx context.Context, listener net.Listener, h http.Handler) error {
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
 	stop := context.AfterFunc(ctx, func() {
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()

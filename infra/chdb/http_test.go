@@ -121,7 +121,7 @@ func TestServeOnAPort(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
-	go func() { served <- chdb.Serve(ctx, listener, engine) }()
+	go func() { served <- chdb.Serve(ctx, listener, engine.Handler()) }()
 	address := "http://" + listener.Addr().String()
 
 	for path, want := range map[string]string{"/ping": "Ok.\n", "/?query=SELECT+1": "1\n"} {

@@ -15,6 +15,7 @@ import (
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
 
+	"lishi/infra/certificates"
 	"lishi/infra/chdb"
 	"lishi/projections"
 )
@@ -25,6 +26,10 @@ type Options struct {
 	// DSN of a server, as clickhouse-go reads it: http://host:8123/database or
 	// clickhouse://host1:9000,host2:9000/database. Empty: the embedded engine.
 	DSN string
+
+	// TLS is how a DSN's TLS (https, or secure=true) is spoken; as the system
+	// has it if nil.
+	TLS *certificates.Client
 
 	// DataDir is the embedded engine's directory. It is made, and locked.
 	DataDir string
@@ -69,9 +74,15 @@ func Open(o Options) (*DB, error) {
 	if o.DSN == "" {
 		return openEmbedded(o)
 	}
-	options, err := ch.ParseDSN(o.DSN)
+	options, err := ch.ParseDSN(withTLS(o.DSN))
 	if err != nil {
 		return nil, fmt.Errorf("the DSN of ClickHouse: %w", err)
+	}
+	if o.TLS != nil {
+		if options.TLS == nil {
+			return nil, errors.New("certificates are given for ClickHouse, but its DSN speaks no TLS: write https://, or secure=true behind a ?")
+		}
+		speakTLS(options, o.TLS)
 	}
 	if options.Auth.Database == "" {
 		options.Auth.Database = o.Database

@@ -60,7 +60,7 @@ func serve(dir, address string) {
 		os.Exit(1)
 	}
 	fmt.Println("listening on", listener.Addr())
-	fmt.Println(chdb.Serve(context.Background(), listener, engine))
+	fmt.Println(chdb.Serve(context.Background(), listener, engine.Handler()))
 }
 
 // server is a ClickHouse server that a test can kill and start again.

@@ -26,6 +26,9 @@ var passing = map[int32]string{
 	3:    "UNEXPECTED_END_OF_FILE",
 	32:   "ATTEMPT_TO_READ_AFTER_EOF",
 	159:  "TIMEOUT_EXCEEDED",
+	192:  "UNKNOWN_USER", // an operator can mend these while lishi runs
+	193:  "WRONG_PASSWORD",
+	194:  "REQUIRED_PASSWORD",
 	198:  "DNS_ERROR",
 	201:  "QUOTA_EXCEEDED",
 	202:  "TOO_MANY_SIMULTANEOUS_QUERIES",
@@ -47,6 +50,7 @@ var passing = map[int32]string{
 	425:  "SYSTEM_ERROR",
 	439:  "CANNOT_SCHEDULE_TASK",
 	473:  "DEADLOCK_AVOIDED",
+	516:  "AUTHENTICATION_FAILED",
 	999:  "KEEPER_EXCEPTION",
 	1000: "POCO_EXCEPTION",
 }

@@ -26,8 +26,8 @@ import (
 // have only their settings. What has no part is the server's alone.
 type Config struct {
 	Listen         string `name:"listen" part:"address" default:"127.0.0.1:8080" help:"address of the page, the sockets and the HTTP urls"`
-	TLSCert        string `name:"tls-cert" default:"" help:"PEM file of the certificate, and of its issuers behind it, that the address is served with; read again when it changes; empty: no TLS"`
-	TLSKey         string `name:"tls-key" default:"" help:"PEM file of the certificate's key"`
+	TLSCert        string `name:"tls-cert" part:"engine" default:"" help:"PEM file of the certificate, and of its issuers behind it, that the address is served with; read again when it changes; empty: no TLS"`
+	TLSKey         string `name:"tls-key" part:"engine" default:"" help:"PEM file of the certificate's key"`
 	TrustedProxies string `name:"trusted-proxies" default:"" help:"addresses and networks (10.0.0.0/8), joined by commas, whose X-Forwarded-For and X-Forwarded-Proto are believed"`
 
 	Data string `name:"data" part:"log,models,tokens,engine,audit" default:"./data" help:"data directory: key, embedded log and embedded ClickHouse"`
@@ -44,9 +44,12 @@ type Config struct {
 	KafkaPassword     string `name:"kafka-password" part:"log,audit" default:"" help:"the user's password" secret:"true"`
 	KafkaPasswordFile string `name:"kafka-password-file" part:"log,audit" default:"" help:"file that holds the password instead; read at each new connection"`
 
-	ClickHouse  string `name:"clickhouse" part:"models" default:"" help:"ClickHouse DSN (clickhouse://user:password@host:9000/database or http://…); empty: the embedded engine" secret:"true"`
-	CHDB        string `name:"chdb" part:"models,engine" default:"" help:"path of an own copy of libchdb for the embedded ClickHouse"`
-	TopicPrefix string `name:"topic-prefix" part:"log" default:"" help:"put before the topics' names, so that several deployments share one Kafka"`
+	ClickHouse     string `name:"clickhouse" part:"models" default:"" help:"ClickHouse DSN (clickhouse://user:password@host:9000/database or https://…; ?secure=true: TLS); empty: the embedded engine" secret:"true"`
+	ClickHouseCA   string `name:"clickhouse-tls-ca" part:"models" default:"" help:"PEM file of the issuers of ClickHouse's certificate, read again when it changes; empty: the system's"`
+	ClickHouseCert string `name:"clickhouse-tls-cert" part:"models" default:"" help:"PEM file of the client's own certificate, where ClickHouse asks for one; read again when it changes"`
+	ClickHouseKey  string `name:"clickhouse-tls-key" part:"models" default:"" help:"PEM file of that certificate's key"`
+	CHDB           string `name:"chdb" part:"models,engine" default:"" help:"path of an own copy of libchdb for the embedded ClickHouse"`
+	TopicPrefix    string `name:"topic-prefix" part:"log" default:"" help:"put before the topics' names, so that several deployments share one Kafka"`
 
 	ConversationPartitions int `name:"conversation-partitions" part:"log" default:"0" help:"partitions of lishi.conversations, fixed at creation; 0: 4 embedded, 16 on Kafka"`
 	UserPartitions         int `name:"user-partitions" part:"log" default:"0" help:"partitions of lishi.users, fixed at creation; 0: 1 embedded, 4 on Kafka"`
@@ -67,15 +70,17 @@ type Config struct {
 	Zone  string `name:"zone" part:"zone" default:"Asia/Shanghai" help:"time zone of the dates in results and pushes"`
 	Dates string `name:"dates" default:"seed" help:"how dates are written: seed (yyyy-MM-dd HH:mm:ss), millis (Unix milliseconds) or rfc3339"`
 
-	MaxMessage    int           `name:"max-message" default:"65536" help:"bytes of one WebSocket message or HTTP body"`
-	MaxContent    int           `name:"max-content" default:"16384" help:"bytes of a message's content"`
-	Ping          time.Duration `name:"ping" default:"25s" help:"how often a silent connection is pinged; twice unanswered closes it"`
-	SendQueue     int           `name:"send-queue" default:"1048576" help:"bytes that may wait for one connection before it is closed as too slow (4008)"`
-	Strangers     bool          `name:"strangers" default:"false" help:"people may write to one another without friendship"`
-	ApplyExpiry   time.Duration `name:"apply-expiry" default:"168h" help:"how long an application or invitation can be verified"`
-	RecallWindow  time.Duration `name:"recall-window" default:"2m" help:"how long a sender can recall a message; a group's owner and admins always can"`
-	EngineMemory  int64         `name:"engine-memory" part:"models,engine" default:"1073741824" help:"bytes the embedded ClickHouse may use"`
-	ShutdownGrace time.Duration `name:"shutdown-grace" default:"10s" help:"how long what is under way may take after SIGTERM"`
+	MaxMessage     int           `name:"max-message" default:"65536" help:"bytes of one WebSocket message or HTTP body"`
+	MaxContent     int           `name:"max-content" default:"16384" help:"bytes of a message's content"`
+	Ping           time.Duration `name:"ping" default:"25s" help:"how often a silent connection is pinged; twice unanswered closes it"`
+	SendQueue      int           `name:"send-queue" default:"1048576" help:"bytes that may wait for one connection before it is closed as too slow (4008)"`
+	Strangers      bool          `name:"strangers" default:"false" help:"people may write to one another without friendship"`
+	ApplyExpiry    time.Duration `name:"apply-expiry" default:"168h" help:"how long an application or invitation can be verified"`
+	RecallWindow   time.Duration `name:"recall-window" default:"2m" help:"how long a sender can recall a message; a group's owner and admins always can"`
+	EngineMemory   int64         `name:"engine-memory" part:"models,engine" default:"1073741824" help:"bytes the embedded ClickHouse may use"`
+	EngineUser     string        `name:"engine-user" part:"engine" default:"lishi" help:"user of lishi engine"`
+	EnginePassword string        `name:"engine-password" part:"engine" default:"" help:"password of lishi engine; without one it serves loopback addresses only, to everybody there" secret:"true"`
+	ShutdownGrace  time.Duration `name:"shutdown-grace" default:"10s" help:"how long what is under way may take after SIGTERM"`
 
 	DebugListen string `name:"debug-listen" default:"" help:"loopback address for Go's profiles (/debug/pprof/); empty: none"`
 	LogLevel    string `name:"log-level" default:"info" help:"debug, info, warn or error"`
@@ -148,7 +153,8 @@ func Without(err error, ofNoAccount func(Setting) bool) error {
 	return errors.Join(rest...)
 }
 
-// Settings lists all settings with their defaults, in the order of Config.
+// Settings lists all settings with their defaults, in the order of Config. A
+// secret can be given by a file too, as NAME-file.
 func Settings() []Setting {
 	t := reflect.TypeFor[Config]()
 	var all []Setting
@@ -160,8 +166,48 @@ func Settings() []Setting {
 			Value: tag.Get("default"), Default: tag.Get("default"), Origin: "default", Help: tag.Get("help"),
 			parts: partsOf(tag.Get("part")), secret: tag.Get("secret") == "true", field: i,
 		})
+		if last := all[len(all)-1]; last.secret && !has(t, name+secretFile) {
+			all = append(all, Setting{
+				Name: name + secretFile, Env: last.Env + "_FILE", Origin: "default", parts: last.parts, field: -1,
+				Help: "file that holds " + name + " instead, read at the start",
+			})
+		}
 	}
 	return all
+}
+
+const secretFile = "-file"
+
+func has(t reflect.Type, name string) bool {
+	for i := range t.NumField() {
+		if t.Field(i).Tag.Get("name") == name {
+			return true
+		}
+	}
+	return false
+}
+
+// readSecrets takes the secrets that are given by a file.
+func readSecrets(settings []Setting, byName map[string]*Setting) (problems []error) {
+	for _, s := range settings {
+		if s.field >= 0 || s.Value == "" {
+			continue
+		}
+		secret := byName[strings.TrimSuffix(s.Name, secretFile)]
+		raw, err := os.ReadFile(s.Value)
+		text := strings.TrimRight(string(raw), "\r\n")
+		switch {
+		case secret.Value != "":
+			problems = append(problems, &Error{s.Name, s.Origin, secret.Name + " is given too (from " + secret.Origin + ")"})
+		case err != nil:
+			problems = append(problems, &Error{s.Name, s.Origin, err.Error()})
+		case text == "":
+			problems = append(problems, &Error{s.Name, s.Origin, s.Value + " is empty"})
+		default:
+			secret.Value, secret.Origin = text, s.Name
+		}
+	}
+	return problems
 }
 
 // Load merges defaults, the file (none if file is empty), the environment and
@@ -205,9 +251,13 @@ func Load(file string, environ []string, flags map[string]string) (Config, []Set
 			s.Value, s.Origin = flags[name], "flag"
 		}
 	}
+	problems = append(problems, readSecrets(settings, byName)...)
 	var c Config
 	v := reflect.ValueOf(&c).Elem()
 	for i := range settings {
+		if settings[i].field < 0 {
+			continue
+		}
 		if err := set(v.Field(settings[i].field), settings[i].Value); err != nil {
 			problems = append(problems, &Error{settings[i].Name, settings[i].Origin, err.Error()})
 		}
@@ -325,6 +375,9 @@ func (c *Config) check(byName map[string]*Setting) (problems []error) {
 		if least := 64<<10 + 6*c.MaxContent; c.SendQueue < least {
 			bad("send-queue", "%d is less than %d, which one push may need", c.SendQueue, least)
 		}
+	}
+	if (c.ClickHouseCert == "") != (c.ClickHouseKey == "") {
+		bad("clickhouse-tls-cert", "it and clickhouse-tls-key go together")
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		bad("tls-cert", "it and tls-key go together")

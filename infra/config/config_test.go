@@ -103,6 +103,36 @@ func TestAJWKSStandsForTheKey(t *testing.T) {
 	}
 }
 
+// Every secret can come from a file, as container platforms give them.
+func TestSecretsFromFiles(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "secret")
+	const secret = "0123456789abcdef0123456789abcdef"
+	if err := os.WriteFile(file, []byte(secret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, all, err := Load("", []string{"LISHI_TOKEN_KEY_FILE=" + file}, map[string]string{"clickhouse-file": file})
+	if err != nil || c.TokenKey != secret || c.ClickHouse != secret {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	for _, s := range all {
+		if strings.Contains(s.Shown(), secret) || s.Name == "token-key" && (s.Shown() != "(set)" || s.Origin != "token-key-file") {
+			t.Errorf("%+v", s)
+		}
+	}
+	if err := os.WriteFile(file+".empty", []byte("\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for want, env := range map[string][]string{
+		"is given too": {"LISHI_TOKEN_KEY_FILE=" + file, "LISHI_TOKEN_KEY=" + secret},
+		"no such file": {"LISHI_TOKEN_KEY_FILE=" + file + ".absent"},
+		"is empty":     {"LISHI_TOKEN_KEY_FILE=" + file + ".empty"},
+	} {
+		if _, _, err := Load("", env, nil); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), secret) {
+			t.Errorf("want %q: %v", want, err)
+		}
+	}
+}
+
 func TestSecretsAreNotShown(t *testing.T) {
 	_, settings, err := Load("", []string{
 		"LISHI_TOKEN_KEY=0123456789abcdef0123456789abcdef",
