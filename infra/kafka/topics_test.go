@@ -131,6 +131,14 @@ func TestSmallerBatchesForSmallerTopics(t *testing.T) {
 	}
 }
 
+func TestTooFewBrokers(t *testing.T) {
+	err := openError(t, cluster(t, 1), kafka.Options{Replication: 3})
+	var te *kafka.TopicError
+	if !errors.As(err, &te) || !strings.Contains(te.Reason, "3 replicas (replicas), and the cluster has 1 brokers") || !strings.Contains(te.Repair, "LISHI_REPLICAS=1") {
+		t.Error(err)
+	}
+}
+
 func TestNobodyThere(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
