@@ -22,6 +22,8 @@ func (l *loopback) Book() *ledger.Book { return l.book }
 
 func (l *loopback) CatchUp(context.Context, events.Partition) error { return nil }
 
+func (l *loopback) Wait(context.Context, events.Cursor) error { return nil }
+
 func (l *loopback) AppendAsync(e events.Event, done func(events.Position, error)) {
 	p := l.book.Layout().Partition(e.Stream)
 	part := l.book.Ledger(p)

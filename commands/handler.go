@@ -17,6 +17,9 @@ type Tail interface {
 	// CatchUp returns once everything is folded that was in the partition when
 	// the call began.
 	CatchUp(context.Context, events.Partition) error
+	// Wait returns once everything up to the cursor is folded, and was handed to
+	// Settle.
+	Wait(context.Context, events.Cursor) error
 }
 
 // Requests finds requests that are older than the ledger's memory of ids. Find

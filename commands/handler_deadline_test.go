@@ -257,6 +257,50 @@ func TestOvertakenWhileDeciding(t *testing.T) {
 	})
 }
 
+// A repeat comes while the record, which another node appended, is folded here
+// and not yet delivered: delivery answers it, so that nobody pushes the same
+// record to the connection that gets it as a result.
+func TestRepeatBetweenFoldingAndDelivery(t *testing.T) {
+	for name, c := range map[string]Command{"a message": hi("b"), "a relation": DeleteFriend{FriendID: "b"}} {
+		t.Run(name, func(t *testing.T) {
+			withNodes(t, Options{}, func(t *testing.T, log *faultyLog, one, two *node) {
+				one.befriend("a", "b")
+				two.catchUp()
+				deliver := make(chan struct{})
+				one.slow = func(r events.Recorded) {
+					if r.Request == "1" {
+						<-deliver
+					}
+				}
+				first := two.must("a", "1", c)
+				synctest.Wait() // one has folded it, and is about to deliver
+				if one.tail.Book().Of(ab).Folded() < first.Position.Offset {
+					t.Fatal("not folded")
+				}
+				r := request("a", "1", c)
+				r.Origin = "connection 7"
+				answer := one.send(r)
+				synctest.Wait()
+				select {
+				case <-answer:
+					t.Error("answered before delivery: it is pushed as well")
+				default:
+				}
+				close(deliver)
+				o := <-answer
+				wantReason(t, o, "")
+				one.catchUp()
+				if got := fmt.Sprint(one.originsOf(first.Position)); o.Event.Position != first.Position || got != "[connection 7]" {
+					t.Fatalf("answered with %s, delivery knows of %s", o.Event.Position, got)
+				}
+				if len(answer) != 0 {
+					t.Fatal("answered twice")
+				}
+			})
+		})
+	}
+}
+
 func TestOverload(t *testing.T) {
 	withNodes(t, Options{UnderWay: 3}, func(t *testing.T, log *faultyLog, one, two *node) {
 		one.befriend("a", "b")

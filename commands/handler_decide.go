@@ -166,13 +166,21 @@ func (h *Handler) ask(p *pending, upTo int64) (bool, error) {
 
 // repeat answers as the first time, from the record that decided then. Until it is
 // read nobody can say that nothing happened: it did.
+//
+// The ledger knows a record a moment before it is delivered. A repeat of what
+// another node appended may come in between. Delivery then finds it waiting and
+// answers it, in place of a push; so it is not answered here before that.
 func (h *Handler) repeat(p *pending) {
 	p.part.mu.Lock()
 	p.doubt = true
 	p.part.mu.Unlock()
 	ctx, cancel := h.until(p)
 	defer cancel()
-	r, err := h.log.At(ctx, p.found)
+	var r events.Recorded
+	err := h.tail.Wait(ctx, events.Cursor{p.found.Partition: p.found.Offset})
+	if err == nil {
+		r, err = h.log.At(ctx, p.found)
+	}
 	o := Outcome{Event: r}
 	switch {
 	case err != nil:
