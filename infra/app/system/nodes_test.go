@@ -41,6 +41,11 @@ func startNodes(t *testing.T, brokers string, args ...string) *nodes {
 		n.all = append(n.all, s)
 		s.launch()
 		t.Cleanup(s.kill)
+		t.Cleanup(func() {
+			if t.Failed() {
+				t.Logf("%s said\n%s", s.addr, s.log)
+			}
+		})
 	}
 	for _, s := range n.all {
 		s.ready()
@@ -113,7 +118,7 @@ func (n *nodes) shown(s *server, seen string) time.Duration {
 	began := time.Now()
 	wait(n.t, "the read models of "+s.addr+" to show "+seen, time.Minute, func() bool {
 		a, err := s.tryBy(impatient, "reader", "/friend/loadMoreMessage", object{"userId": "w0", "limit": 1, "seen": seen})
-		return err == nil && a.ok()
+		return err == nil && a.reason() != "unavailable"
 	})
 	return time.Since(began)
 }
@@ -154,6 +159,7 @@ func testNodes(t *testing.T, brokers string, args ...string) {
 		t.Fatalf("push: %s", p.Raw)
 	}
 	for _, s := range n.all { // what one node answered, every node shows to who brings its position
+		n.shown(s, said.str("position")) // as soon as the partitions are shared out
 		if l := s.must("cat", "/group/loadMoreMessage", object{"groupId": group, "seen": said.str("position")}).list(); len(l) != 1 {
 			t.Fatalf("the group's history on %s: %v", s.addr, l)
 		}
