@@ -2,6 +2,7 @@ package history_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"lishi/projections/history"
@@ -27,9 +28,7 @@ func BenchmarkPage(b *testing.B) {
 		w.Say("a", "b", fmt.Sprint("hello", i))
 	}
 	w.Settle()
-	for b.Loop() {
-		w.Ask("a", history.LoadPair{UserID: "b"})
-	}
+	projectiontest.Loop(b, func() { w.Ask("a", history.LoadPair{UserID: "b"}) })
 }
 
 // Every fourth message of the page was edited, one of them again and again.
@@ -47,7 +46,19 @@ func BenchmarkPageWithEdits(b *testing.B) {
 		}
 	}
 	w.Settle()
-	for b.Loop() {
-		w.Ask("a", history.LoadPair{UserID: "b"})
+	projectiontest.Loop(b, func() { w.Ask("a", history.LoadPair{UserID: "b"}) })
+}
+
+// One message of the page was edited tens of thousands of times.
+func BenchmarkPageAfterAFlood(b *testing.B) {
+	w := projectiontest.New(b, history.Projection{})
+	w.Register("a", "b")
+	w.Befriend("a", "b")
+	m := w.Say("a", "b", "hello")
+	text := strings.Repeat("长", 300)
+	for range 20_000 {
+		edit(w, m, text)
 	}
+	w.Settle()
+	projectiontest.Loop(b, func() { w.Ask("a", history.LoadPair{UserID: "b"}) })
 }

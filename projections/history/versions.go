@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 
 	"lishi/events"
 	"lishi/projections"
@@ -67,18 +68,54 @@ func edits(ctx context.Context, r projections.Reader, caller string, left []Plac
 			args = append(args, projections.Arg{Name: name, Value: p.Stream.Key()})
 		}
 	}
-	sql := fmt.Sprintf(`SELECT conversation, original, argMax(content, offset), max(offset), argMax(by, offset), argMax(said, offset) FROM %s WHERE %s AND change = 'edited'
+	// Which version is the newest, the key alone tells: the texts of the others are
+	// not read, however many there are.
+	sql := fmt.Sprintf(`SELECT conversation, original, max(offset) FROM %s WHERE %s AND change = 'edited'
 		GROUP BY conversation, original SETTINGS max_threads = 1`, r.Table("versions"), where)
-	return r.Select(ctx, sql, args, func(row projections.RowScanner) error {
+	newest := []Place{}
+	originals := map[Place]Place{} // by the place of the edit
+	err := r.Select(ctx, sql, args, func(row projections.RowScanner) error {
 		var key string
 		var original, edit uint64
+		if err := row.Scan(&key, &original, &edit); err != nil {
+			return err
+		}
+		s, err := events.ParseKey(key)
+		newest = append(newest, Place{s, int64(edit)})
+		originals[Place{s, int64(edit)}] = Place{s, int64(original)}
+		return err
+	})
+	if err != nil || len(newest) == 0 {
+		return err
+	}
+	return texts(ctx, r, newest, originals, found)
+}
+
+// texts adds what the edits at these places made of their originals.
+func texts(ctx context.Context, r projections.Reader, edits []Place, originals map[Place]Place, found map[Place]Version) error {
+	parts, args := make([]string, len(edits)), []projections.Arg{}
+	names := map[events.Stream]int{}
+	for i, e := range edits {
+		n, ok := names[e.Stream]
+		if !ok {
+			n = len(names)
+			names[e.Stream] = n
+			args = append(args, projections.Arg{Name: fmt.Sprintf("c%d", n), Value: e.Stream.Key()})
+		}
+		parts[i] = fmt.Sprintf("({c%d:String}, %d, %d)", n, originals[e].Offset, e.Offset)
+	}
+	sql := fmt.Sprintf(`SELECT conversation, offset, content, by, said FROM %s WHERE (conversation, original, offset) IN (%s) SETTINGS max_threads = 1`,
+		r.Table("versions"), strings.Join(parts, ", "))
+	return r.Select(ctx, sql, args, func(row projections.RowScanner) error {
+		var key string
+		var edit uint64
 		v := Version{Edited: true}
-		if err := row.Scan(&key, &original, &v.Content, &edit, &v.By, &v.Time); err != nil {
+		if err := row.Scan(&key, &edit, &v.Content, &v.By, &v.Time); err != nil {
 			return err
 		}
 		s, err := events.ParseKey(key)
 		v.Offset = int64(edit)
-		found[Place{s, int64(original)}] = v
+		found[originals[Place{s, v.Offset}]] = v
 		return err
 	})
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -61,7 +60,7 @@ func BenchmarkSearch(b *testing.B) {
 			b.Run(name, func(b *testing.B) {
 				s.unindexed = unindexed
 				var took []time.Duration
-				used := -processor()
+				used := -projectiontest.Processor()
 				for i := 0; b.Loop(); i++ {
 					q := c.in
 					q.Text = c.words[i%len(c.words)]
@@ -75,7 +74,7 @@ func BenchmarkSearch(b *testing.B) {
 						b.Fatalf("%s is found %d times", q.Text, n)
 					}
 				}
-				used += processor()
+				used += projectiontest.Processor()
 				slices.Sort(took)
 				b.ReportMetric(float64(used.Microseconds())/1000/float64(b.N), "cpu-ms/op")
 				b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
@@ -103,12 +102,12 @@ func BenchmarkFill(b *testing.B) {
 				b.StopTimer()
 				w := projectiontest.Still(b, projectiontest.DB(b), log, p)
 				<-w.Tail.Ready()
-				used -= processor()
+				used -= projectiontest.Processor()
 				b.StartTimer()
 				w.Start()
 				w.Settle()
 				b.StopTimer()
-				used += processor()
+				used += projectiontest.Processor()
 				bytes, _ := strconv.ParseFloat(projectiontest.Strings(b, w.DB, "SELECT toString(sum(bytes_on_disk)) FROM system.parts WHERE active AND database = currentDatabase()")[0], 64)
 				b.ReportMetric(bytes/total, "disk-B/message")
 				w.Stop()
@@ -118,13 +117,4 @@ func BenchmarkFill(b *testing.B) {
 			b.ReportMetric(float64(used.Microseconds())/total/float64(b.N), "cpu-µs/message")
 		})
 	}
-}
-
-// processor is the time that this process has spent on any core.
-func processor() time.Duration {
-	var r syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
-		return 0
-	}
-	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
