@@ -201,6 +201,10 @@ func (c *session) meet() events.Cursor {
 func (c *session) expire() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.login = c.token
+	if c.keys != c.server.keys.Load() { // they changed before this login was known
+		go c.recheck()
+	}
 	if c.tokenBy != nil {
 		c.tokenBy.Stop()
 		c.tokenBy = nil

@@ -151,6 +151,7 @@ type Server struct {
 	partitions []events.Partition
 	resumes    chan struct{} // bounds the backlogs being read
 
+	keys   atomic.Uint64   // how often the keys of tokens have changed
 	base   context.Context // of all work; ends when Shutdown gives up
 	cancel context.CancelFunc
 	under  atomic.Int64 // requests under way

@@ -34,6 +34,7 @@ type session struct {
 	// The reader's own.
 	token      string // the last one that was verified, and what it said
 	claims     Claims
+	keys       uint64 // Server.keys then
 	registered commands.Actor
 	failed     int     // logins
 	patience   float64 // refusals for the rate that are still put up with
@@ -61,6 +62,7 @@ type session struct {
 	// answered are positions that this connection got as results while nothing
 	// was delivered to it: a backlog does not bring them again.
 	answered map[events.Position]struct{}
+	login    string      // the login's token
 	loginBy  *time.Timer // closes the connection that has said nothing valid
 	tokenBy  *time.Timer // closes it when the login's token expires
 	gone     bool
@@ -157,11 +159,12 @@ func (c *session) authorise(q *request, now time.Time) *commands.Refusal {
 		return bad
 	case v.kind == kindNone:
 		return refuse(commands.Unauthorized, "token is missing")
-	case c.token == "" || v.kind != kindString || !v.is(c.token):
+	case c.token == "" || c.keys != c.server.keys.Load() || v.kind != kindString || !v.is(c.token):
 		token, bad := v.str("token")
 		if bad != nil {
 			return bad
 		}
+		keys := c.server.keys.Load() // before, or a change meanwhile would pass unseen
 		claims, err := c.server.check(token, c.from, now)
 		if err != nil {
 			return err
@@ -169,7 +172,7 @@ func (c *session) authorise(q *request, now time.Time) *commands.Refusal {
 		if c.bound != nil && claims.UserID != c.bound.id {
 			return refuse(commands.Unauthorized, "the token is another user's than the login's")
 		}
-		c.token, c.claims = token, claims
+		c.token, c.claims, c.keys = token, claims, keys
 	case expired(c.claims, now):
 		return refuse(commands.Unauthorized, "token has expired")
 	}

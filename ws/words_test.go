@@ -140,7 +140,7 @@ var closeTexts = map[uint16]string{
 	1008: "Silent for two pings, or one message took longer than three.",
 	1009: "A message over 64 KiB.",
 	1011: "The server failed; log in again with the cursor.",
-	4001: "The token expired.",
+	4001: "The token expired, or its key was withdrawn.",
 	4003: "Ten failed logins, or neither login nor a valid request within 30 s.",
 	4008: "Too slow a reader; log in again with the cursor.",
 	4009: "A flood that ignores rate_limited.",

@@ -64,7 +64,7 @@ func openNode(ctx context.Context, cfg config.Config, logger *slog.Logger) (_ *n
 			err = errors.Join(err, n.open.close())
 		}
 	}()
-	if n.keys, err = keys(cfg, logger); err != nil {
+	if n.keys, err = keys(cfg, func() { n.server.KeysChanged() }, logger); err != nil {
 		return nil, err
 	}
 	format, err := dates.New(dates.Style(cfg.Dates), cfg.Zone)

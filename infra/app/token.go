@@ -12,7 +12,7 @@ import (
 )
 
 // keys check every request's token.
-func keys(c config.Config, logger *slog.Logger) (*tokens.Keys, error) {
+func keys(c config.Config, changed func(), logger *slog.Logger) (*tokens.Keys, error) {
 	secret, err := secret(c)
 	if err != nil {
 		return nil, err
@@ -21,7 +21,7 @@ func keys(c config.Config, logger *slog.Logger) (*tokens.Keys, error) {
 		logger.Warn("token-jwks without token-audience: tokens that the issuer made for other applications are taken too")
 	}
 	k, err := tokens.New(tokens.Options{
-		Secret: secret, JWKS: c.TokenJWKS, Issuer: c.TokenIssuer, Audience: c.TokenAudience, Logger: logger,
+		Secret: secret, JWKS: c.TokenJWKS, Issuer: c.TokenIssuer, Audience: c.TokenAudience, Changed: changed, Logger: logger,
 	})
 	if err != nil && c.TokenJWKS != "" {
 		return nil, &config.Error{Setting: "token-jwks", Origin: "flags, environment or file", Problem: err.Error()}

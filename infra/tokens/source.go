@@ -34,7 +34,8 @@ type source struct {
 	every  time.Duration
 	retry  time.Duration // after the first failure; doubled up to longestRetry
 	pause  time.Duration
-	public bool // anybody can read it, so it must hold no secrets
+	change func() // told of every set that is another one than before; may be nil
+	public bool   // anybody can read it, so it must hold no secrets
 	logger *slog.Logger
 	keys   atomic.Pointer[map[string]*key] // nil until the first good set
 
@@ -217,7 +218,9 @@ func (s *source) refresh(ctx context.Context, pause time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if ctx.Err() == nil { // else nobody wants to know any more
-		s.take(raw, err)
+		if s.take(raw, err) && s.change != nil {
+			go s.change() // who loads the set for a token does not wait for all others
+		}
 	}
 	s.ended = time.Now()
 	close(s.under)
@@ -225,8 +228,8 @@ func (s *source) refresh(ctx context.Context, pause time.Duration) {
 }
 
 // take makes a loaded set the current one, or keeps the last. What changes is
-// logged, what goes on is not.
-func (s *source) take(raw []byte, err error) {
+// logged, what goes on is not. It tells whether there is another set now.
+func (s *source) take(raw []byte, err error) bool {
 	var keys map[string]*key
 	var unused []error
 	same := err == nil && s.raw != nil && bytes.Equal(raw, s.raw)
@@ -249,7 +252,7 @@ func (s *source) take(raw []byte, err error) {
 			s.logger.Warn("the JWKS can't be read; "+hold, "error", err)
 		}
 		s.problem = err
-		return
+		return false
 	}
 	if !same {
 		s.raw, s.unused = raw, unused
@@ -262,6 +265,7 @@ func (s *source) take(raw []byte, err error) {
 		s.logger.Info("JWKS read", "keys", len(*s.keys.Load()))
 	}
 	s.problem = nil
+	return !same
 }
 
 // ready tells whether there are keys, and what is wrong, if anything. Anybody may

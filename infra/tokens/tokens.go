@@ -28,7 +28,10 @@ type Options struct {
 	JWKS     string // path or url of a key set (RFC 7517)
 	Issuer   string // if set, what every token's iss must be, to the letter
 	Audience string // if set, what every token's aud must be or hold, to the letter
-	Logger   *slog.Logger
+	// Changed is called, on a goroutine of its own, whenever the JWKS is another
+	// one than before: what was verified may not be valid any more.
+	Changed func()
+	Logger  *slog.Logger
 }
 
 // Keys verifies and signs. It is safe for concurrent use.
@@ -70,6 +73,7 @@ func New(o Options) (*Keys, error) {
 		if k.set, err = open(o.JWKS, o.Logger); err != nil {
 			return nil, err
 		}
+		k.set.change = o.Changed
 	}
 	return k, nil
 }

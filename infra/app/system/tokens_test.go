@@ -153,8 +153,16 @@ func TestTokensOfAKeyFile(t *testing.T) {
 	if s.refuses(second.token(a, hour)) {
 		t.Error("the new key went too")
 	}
-	if err := alice.conn.Ping(t.Context()); err != nil {
-		t.Errorf("who was logged in by the old key: %v", err)
+	select { // who logged in by it goes with it, and nobody else
+	case err := <-alice.closed:
+		if websocket.CloseStatus(err) != 4001 {
+			t.Errorf("the key was withdrawn: %v", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("a connection outlived its token's key")
+	}
+	if err := bob.conn.Ping(t.Context()); err != nil {
+		t.Errorf("who logged in by another key: %v", err)
 	}
 	if s.terminate() != 0 {
 		t.Errorf("exit status\n%s", s.log)
