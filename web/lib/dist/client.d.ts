@@ -95,11 +95,9 @@ export declare class Client {
     /** Commands that are not answered yet, oldest first, those of an earlier life among them. */
     get pending(): Pending[];
     /** Does something. Resolves when it is in the log, rejects with a RequestError. */
-    command<Url extends CommandUrl>(url: Url, ...given: CommandArguments<Url, CommandOptions>): Promise<Commands[Url]['result']>;
-    command(url: string, params: object, options?: CommandOptions): Promise<ResultObject>;
+    command<Url extends CommandUrl>(url: Url, ...[params, options]: CommandArguments<Url, CommandOptions>): Promise<Commands[Url]['result']>;
     /** Asks for rows. Rejects with a RequestError. */
-    query<Url extends QueryUrl>(url: Url, ...given: QueryArguments<Url, RequestOptions>): Promise<Rows<Queries[Url]['row']>>;
-    query<Row>(url: string, params?: object, options?: RequestOptions): Promise<Rows<Row>>;
+    query<Url extends QueryUrl>(url: Url, ...[params, options]: QueryArguments<Url, RequestOptions>): Promise<Rows<Queries[Url]['row']>>;
     /** Gives an unanswered command up: its promise is rejected as aborted, and nobody sends it again. False where there is none. */
     discard(uniqueNo: string): boolean;
     /** A new id for a request. */

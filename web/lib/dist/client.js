@@ -106,12 +106,14 @@ export class Client {
     get pending() {
         return this.outbox.pending;
     }
-    async command(url, params = {}, options) {
-        return await this.outbox.add(url, params, true, options);
+    /** Does something. Resolves when it is in the log, rejects with a RequestError. */
+    async command(url, ...[params, options]) {
+        return (await this.outbox.add(url, params ?? {}, true, options));
     }
-    async query(url, params = {}, options) {
-        const { list = [], next } = await this.outbox.add(url, params, false, options);
-        return { list, next };
+    /** Asks for rows. Rejects with a RequestError. */
+    async query(url, ...[params, options]) {
+        const { list = [], next } = await this.outbox.add(url, params ?? {}, false, options);
+        return { list: list, next };
     }
     /** Gives an unanswered command up: its promise is rejected as aborted, and nobody sends it again. False where there is none. */
     discard(uniqueNo) {

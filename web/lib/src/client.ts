@@ -181,18 +181,14 @@ export class Client {
   }
 
   /** Does something. Resolves when it is in the log, rejects with a RequestError. */
-  async command<Url extends CommandUrl>(url: Url, ...given: CommandArguments<Url, CommandOptions>): Promise<Commands[Url]['result']>
-  async command(url: string, params: object, options?: CommandOptions): Promise<ResultObject>
-  async command(url: string, params = {}, options?: CommandOptions): Promise<unknown> {
-    return await this.outbox.add(url, params, true, options)
+  async command<Url extends CommandUrl>(url: Url, ...[params, options]: CommandArguments<Url, CommandOptions>): Promise<Commands[Url]['result']> {
+    return (await this.outbox.add(url, params ?? {}, true, options)) as unknown as Commands[Url]['result']
   }
 
   /** Asks for rows. Rejects with a RequestError. */
-  async query<Url extends QueryUrl>(url: Url, ...given: QueryArguments<Url, RequestOptions>): Promise<Rows<Queries[Url]['row']>>
-  async query<Row>(url: string, params?: object, options?: RequestOptions): Promise<Rows<Row>>
-  async query(url: string, params = {}, options?: RequestOptions): Promise<Rows<unknown>> {
-    const { list = [], next } = await this.outbox.add(url, params, false, options)
-    return { list, next }
+  async query<Url extends QueryUrl>(url: Url, ...[params, options]: QueryArguments<Url, RequestOptions>): Promise<Rows<Queries[Url]['row']>> {
+    const { list = [], next } = await this.outbox.add(url, params ?? {}, false, options)
+    return { list: list as Queries[Url]['row'][], next }
   }
 
   /** Gives an unanswered command up: its promise is rejected as aborted, and nobody sends it again. False where there is none. */

@@ -1,6 +1,6 @@
 import { getContext, setContext } from 'svelte'
 import { t } from '../i18n/language.svelte'
-import { Client, RequestError, type Environment, type Phase, type Push, type UserRow } from '@lishi/client'
+import { Client, RequestError, WebStore, type Environment, type Phase, type Push } from '@lishi/client'
 import type { ConversationKey } from '../protocol/conversation'
 import { changesOf, type Change, type List, type Notice } from '../protocol/pushes'
 import { Administration } from './administration'
@@ -36,10 +36,11 @@ export class Chat {
   ) {
     this.me = person.userId
     this.nickName = person.nickName
-    this.client = new Client({ token: person.token, environment })
+    this.client = new Client({ token: person.token, environment, store: new WebStore(sessionStorage), keepCursor: false })
     this.client.on('phase', (phase) => (this.phase = phase))
     this.client.on('push', (push) => this.take(push))
     this.client.on('live', (resumed) => this.live(resumed))
+    this.client.on('settled', (settled) => this.conversations.settled(settled))
     this.client.on('login', (data) => this.server.told(data))
     this.people = new People(this.client)
     this.people.learn(this.me, person)
@@ -77,7 +78,7 @@ export class Chat {
 
   private async lookUpMyself(): Promise<void> {
     try {
-      const { list } = await this.client.query<UserRow>('/friend/queryFriend', { userNo: this.me })
+      const { list } = await this.client.query('/friend/queryFriend', { userNo: this.me })
       const row = list.find((one) => one.userId === this.me)
       if (row) this.learnMyself(row.nickName, row.avatar)
     } catch {

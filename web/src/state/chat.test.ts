@@ -2,6 +2,7 @@
 import { flushSync } from 'svelte'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { inGroup, withPerson } from '../protocol/conversation'
+import { RequestError } from '@lishi/client'
 import { World } from '@lishi/client/testing'
 import { Chat } from './chat.svelte'
 import { personOf, rememberedPerson } from './identity'
@@ -454,6 +455,29 @@ describe('sending', () => {
     start()
     await answer()
     expect(sent('/chat/sendMessage')).toEqual([])
+  })
+
+  test('a refusal survives a reload too, until somebody decides', async () => {
+    await refuse('too_long')
+    world.wire.fail(sent('/chat/sendMessage').at(-1)!.uniqueNo, 'too_long')
+    await settled()
+    start()
+    await answer()
+    expect(outgoing()).toMatchObject([{ text: '你好', failure: { reason: 'too_long' } }])
+    chat.conversations.get(bob).discard(outgoing()[0]!)
+    start()
+    await answer()
+    expect(outgoing()).toEqual([])
+  })
+
+  test('the message of a window that is gone, answered here, is shown', () => {
+    const kept = { uniqueNo: 'n', url: '/chat/sendMessage', params: { receiveUserId: 'bob', messageContent: '在吗' }, at: 1 }
+    chat.conversations.settled({ ...kept, result: { uniqueNo: 'n', position: 'c0-11', messageId: 'm', time: 5 } })
+    expect(chat.conversations.get(bob).timeline.rows).toMatchObject([{ id: 'm', text: '在吗', sender: 'ann' }])
+    chat.conversations.settled({ ...kept, uniqueNo: 'o', error: new RequestError('blocked', '', 'o') })
+    expect(outgoing()).toMatchObject([{ uniqueNo: 'o', failure: { reason: 'blocked' } }])
+    chat.conversations.settled({ ...kept, url: '/friend/applyFriend', error: new RequestError('blocked', '', 'p') })
+    expect(outgoing()).toHaveLength(1)
   })
 })
 

@@ -31,7 +31,7 @@ export class Contacts {
     private readonly now: () => number,
   ) {
     this.folders = new QueriedList(async () => {
-      const { list } = await client.query<FriendFolderRow>('/friend/myFriendList')
+      const { list } = await client.query('/friend/myFriendList')
       const rows = list.flatMap((folder) => folder.friendLists)
       const ids = new Set(rows.map((row) => row.friendId))
       // A remark ends with the friendship.
@@ -40,23 +40,23 @@ export class Contacts {
       return list
     })
     this.blocked = new QueriedList(async () => {
-      const { list } = await client.query<UserRow>('/friend/getBlockedList')
+      const { list } = await client.query('/friend/getBlockedList')
       for (const row of list) people.learn(row.userId, row)
       return list
     })
     this.groups = new QueriedList(async () => {
-      const { list } = await client.query<GroupRow>('/group/getGroupList')
+      const { list } = await client.query('/group/getGroupList')
       for (const row of list) this.pastGroups.set(row.groupId, row.groupName)
       return list
     })
     this.friendApplications = new QueriedList(async () => {
-      const { list } = await client.query<FriendApplicationRow>('/friend/getApplyFriendList')
+      const { list } = await client.query('/friend/getApplyFriendList')
       for (const row of list) people.hint(row.applyUserId, row.applyNickName)
       people.want(list.map((row) => row.receiveUserId))
       return list
     })
     this.groupApplications = new QueriedList(async () => {
-      const { list } = await client.query<GroupApplicationRow>('/group/getApplyGroupList')
+      const { list } = await client.query('/group/getApplyGroupList')
       for (const row of list) {
         people.hint(row.applyUserId, row.applyNickName)
         if (row.groupName) this.pastGroups.set(row.groupId, row.groupName)
@@ -124,8 +124,8 @@ export class Contacts {
 
   async findPeople(text: string): Promise<UserRow[]> {
     const [byId, byName] = await Promise.all([
-      this.client.query<UserRow>('/friend/queryFriend', { userNo: text }),
-      this.client.query<UserRow>('/friend/queryFriend', { nickName: text }),
+      this.client.query('/friend/queryFriend', { userNo: text }),
+      this.client.query('/friend/queryFriend', { nickName: text }),
     ])
     const rows = new Map([...byId.list, ...byName.list].map((row) => [row.userId, row]))
     for (const row of rows.values()) this.people.learn(row.userId, row)
@@ -133,7 +133,7 @@ export class Contacts {
   }
 
   async findGroup(groupId: string): Promise<GroupRow | undefined> {
-    const { list } = await this.client.query<GroupRow>('/group/getGroup', { groupId })
+    const { list } = await this.client.query('/group/getGroup', { groupId })
     return list[0]
   }
 

@@ -1,8 +1,9 @@
-import { isGroup, partnerOf, targetOf, type ConversationKey } from '../protocol/conversation'
-import { keepsIdentity, offsetOf, positionAfter, RequestError, type Client, type HistoryRow, type Reason, type RecentRow } from '@lishi/client'
+import { isGroup, targetOf, type ConversationKey } from '../protocol/conversation'
+import { keepsIdentity, offsetOf, positionAfter, RequestError, type Client, type Commands, type Reason, type RecentRow } from '@lishi/client'
 import * as timelines from '../protocol/timeline'
 import { atNewest, emptyTimeline, type Message, type Outgoing, type Revision, type Timeline } from '../protocol/timeline'
 import { Draft, type Words } from './draft.svelte'
+import { sendingOf } from './outgoing'
 import type { People } from './people.svelte'
 import { Quotes } from './quotes'
 import { Revising } from './revising.svelte'
@@ -17,6 +18,8 @@ export interface Preview {
   time: number
   recalled: boolean
 }
+
+type Sent = Partial<Commands['/chat/sendMessage']['result']>
 
 /** One conversation as this window knows it. */
 export class Conversation {
@@ -167,7 +170,7 @@ export class Conversation {
 
   private async page(bound: Record<string, string>, limit: number): Promise<Message[]> {
     const url = isGroup(this.key) ? '/group/loadMoreMessage' : '/friend/loadMoreMessage'
-    const { list } = await this.client.query<HistoryRow>(url, { ...targetOf(this.key), ...bound, limit })
+    const { list } = await this.client.query(url, { ...targetOf(this.key), ...bound, limit })
     for (const row of list) this.people.learn(row.sendUserId, { nickName: row.sendNickName, avatar: row.avatar })
     this.people.want(list.map((row) => row.sendUserId))
     return list.map(timelines.fromHistory)
@@ -212,7 +215,7 @@ export class Conversation {
     this.deliver({ ...outgoing, uniqueNo: same ? outgoing.uniqueNo : this.client.newId(), failure: undefined }, same)
   }
 
-  /** Sends again what an earlier life of this page had not seen answered. */
+  /** Takes what an earlier life of this page had not seen answered, or had seen refused. */
   restore(outgoing: Outgoing): void {
     if (outgoing.failure) this.timeline = timelines.depart(this.timeline, outgoing)
     else this.deliver(outgoing, true)
@@ -227,26 +230,31 @@ export class Conversation {
     this.timeline = timelines.depart(this.timeline, outgoing)
     this.preview = { offset: -1, sender: this.me, text: outgoing.text, time: outgoing.time, recalled: false }
     const { preview } = this
-    this.outgoingChanged()
-    const [url, target] = isGroup(this.key)
-      ? ['/chat/sendGroupMessage', { groupId: partnerOf(this.key) }]
-      : ['/chat/sendMessage', { receiveUserId: partnerOf(this.key) }]
-    const { uniqueNo, text, replyTo, at } = outgoing
-    this.client.command(url, { ...target, messageContent: text, ...(replyTo && { replyTo }), ...(at && { atUserIds: at }) }, { uniqueNo, repeated }).then(
-      (obj) => {
-        const position = obj.position ?? ''
-        const message: Message = { id: obj.messageId ?? uniqueNo, position, offset: offsetOf(position), sender: this.me, text, time: obj.time ?? outgoing.time, recalled: false, edited: false, ...(replyTo && { replyTo }), ...(at && { at }) }
-        this.timeline = timelines.acknowledge(this.timeline, uniqueNo, message)
+    const { url, params } = sendingOf(this.key, outgoing)
+    this.client.command(url, params, { uniqueNo: outgoing.uniqueNo, repeated }).then(
+      (result) => {
         if (this.preview === preview) this.preview = undefined // its time was this machine's
-        this.show(message)
-        this.outgoingChanged()
+        this.sent(outgoing, result)
       },
-      (error: unknown) => {
-        const { reason, detail } = error instanceof RequestError ? error : { reason: 'unknown' as const, detail: '' }
-        this.timeline = timelines.fail(this.timeline, uniqueNo, reason, detail)
-        this.outgoingChanged()
-      },
+      (error: unknown) => this.failed(outgoing, error),
     )
+  }
+
+  /** It stands in the log. */
+  sent({ uniqueNo, text, time, replyTo, at }: Outgoing, result: Sent): void {
+    const { position = '', messageId: id = uniqueNo } = result
+    const message: Message = { id, position, offset: offsetOf(position), sender: this.me, text, time: result.time ?? time, recalled: false, edited: false, ...(replyTo && { replyTo }), ...(at && { at }) }
+    this.timeline = timelines.acknowledge(this.timeline, uniqueNo, message)
+    this.show(message)
+    this.outgoingChanged()
+  }
+
+  /** It was refused, or nobody knows. */
+  failed(outgoing: Outgoing, error: unknown): void {
+    if (error instanceof RequestError && error.outcome === 'kept') return // the next life of the page sends it
+    const { reason, detail } = error instanceof RequestError ? error : { reason: 'unknown' as const, detail: '' }
+    this.timeline = timelines.fail(timelines.depart(this.timeline, outgoing), outgoing.uniqueNo, reason, detail)
+    this.outgoingChanged()
   }
 
   /** Moves the own read mark to a message that was looked at, by default the newest one. */
@@ -270,7 +278,7 @@ export class Conversation {
     else this.recount(this.unread - this.fromOthers(before, last.offset).length)
     if (this.fromOthers(before, last.offset, true).length === 0) return true // the own words need no mark
     try {
-      await this.client.command('/chat/readMessage', { ...targetOf(this.key), position: last.position })
+      await this.client.command('/chat/readMessage', { ...targetOf(this.key), position: last.position }, { keep: false })
       return true
     } catch {
       return false // The mark only ever moves forward: the next message read moves it further.

@@ -1,10 +1,11 @@
 import { SvelteMap } from 'svelte/reactivity'
-import { offsetOf, type Client, type RecentRow } from '@lishi/client'
+import { offsetOf, type Client, type RecentRow, type Settled } from '@lishi/client'
 import { inGroup, isGroup, parseKey, partnerOf, withPerson, type ConversationKey } from '../protocol/conversation'
 import { timeOf, type Outgoing, type Revision } from '../protocol/timeline'
 import type { Contacts } from './contacts.svelte'
 import { Conversation } from './conversation.svelte'
 import { QueriedList } from './list.svelte'
+import { outgoingOf } from './outgoing'
 import type { People } from './people.svelte'
 
 const pageSize = 50
@@ -35,7 +36,7 @@ export class Conversations {
     private readonly revised: (key: ConversationKey, revision: Revision) => void,
   ) {
     this.recents = new QueriedList(async () => {
-      const { list, next } = await this.client.query<RecentRow>('/friend/getRecentMessageList', { limit: pageSize })
+      const { list, next } = await this.client.query('/friend/getRecentMessageList', { limit: pageSize })
       this.next = list.length < pageSize ? undefined : next
       this.take(list)
       return list
@@ -44,7 +45,7 @@ export class Conversations {
 
   async loadMore(): Promise<void> {
     if (this.next === undefined) return
-    const { list, next } = await this.client.query<RecentRow>('/friend/getRecentMessageList', { limit: pageSize, before: this.next })
+    const { list, next } = await this.client.query('/friend/getRecentMessageList', { limit: pageSize, before: this.next })
     this.next = list.length < pageSize ? undefined : next
     this.take(list)
   }
@@ -67,7 +68,7 @@ export class Conversations {
   get(key: ConversationKey): Conversation {
     let conversation = this.all.get(key)
     if (!conversation) {
-      conversation = new Conversation(key, this.client, this.people, this.me, () => this.keepOutgoing(), (revision) => this.revised(key, revision))
+      conversation = new Conversation(key, this.client, this.people, this.me, () => this.keepFailed(), (revision) => this.revised(key, revision))
       this.all.set(key, conversation)
     }
     return conversation
@@ -86,18 +87,18 @@ export class Conversations {
     for (const conversation of this.all.values()) conversation.reset()
   }
 
-  // What is on its way outlives a reload of the page: it is sent again under
-  // the same uniqueNo, so it comes to stand in the log once.
+  // What is on its way is kept by the client. What failed is kept here, for a
+  // person to send again or to give up after a reload.
   private get storageKey(): string {
-    return `lishi.outgoing.${this.me}`
+    return `lishi.failed.${this.me}`
   }
 
-  private keepOutgoing(): void {
-    const kept: [ConversationKey, Outgoing][] = []
-    for (const [key, { timeline }] of this.all) for (const one of timeline.outgoing) kept.push([key, one])
+  private keepFailed(): void {
+    const failed: [ConversationKey, Outgoing][] = []
+    for (const [key, { timeline }] of this.all) for (const one of timeline.outgoing) if (one.failure) failed.push([key, one])
     try {
-      if (kept.length === 0) sessionStorage.removeItem(this.storageKey)
-      else sessionStorage.setItem(this.storageKey, JSON.stringify(kept))
+      if (failed.length === 0) sessionStorage.removeItem(this.storageKey)
+      else sessionStorage.setItem(this.storageKey, JSON.stringify(failed))
     } catch {
       // A full storage only means that a reload would forget them.
     }
@@ -106,11 +107,19 @@ export class Conversations {
   restoreOutgoing(): void {
     if (this.restored) return
     this.restored = true
-    const text = sessionStorage.getItem(this.storageKey)
-    if (text === null) return
-    for (const [key, outgoing] of JSON.parse(text) as [string, Outgoing][]) {
+    const failed = JSON.parse(sessionStorage.getItem(this.storageKey) ?? '[]') as [string, Outgoing][]
+    for (const [key, outgoing] of [...failed, ...this.client.pending.map(outgoingOf).filter((one) => one !== undefined)]) {
       const known = parseKey(key)
       if (known) this.get(known).restore(outgoing)
     }
+  }
+
+  /** A message of a window that is gone was answered here. */
+  settled(settled: Settled): void {
+    const sent = outgoingOf(settled)
+    if (!sent) return
+    const [key, outgoing] = sent
+    if ('result' in settled) this.get(key).sent(outgoing, settled.result)
+    else this.get(key).failed(outgoing, settled.error)
   }
 }

@@ -57,7 +57,7 @@ export class Members {
   }
 
   private async page(after: string | undefined, limit: number): Promise<MemberRow[]> {
-    const { list } = await this.client.query<MemberRow>('/group/getGroupUsers', { groupId: this.groupId, limit, ...(after === undefined ? {} : { after }) })
+    const { list } = await this.client.query('/group/getGroupUsers', { groupId: this.groupId, limit, ...(after === undefined ? {} : { after }) })
     for (const row of list) this.people.learn(row.userId, row)
     return list
   }

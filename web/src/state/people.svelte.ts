@@ -1,5 +1,5 @@
 import { SvelteMap } from 'svelte/reactivity'
-import type { Client, UserRow } from '@lishi/client'
+import type { Client } from '@lishi/client'
 
 interface Known {
   nickName: string
@@ -59,7 +59,7 @@ export class People {
   private async lookUp(userId: string): Promise<void> {
     this.running++
     try {
-      const { list } = await this.client.query<UserRow>('/friend/queryFriend', { userNo: userId })
+      const { list } = await this.client.query('/friend/queryFriend', { userNo: userId })
       const row = list.find((one) => one.userId === userId)
       if (row) this.learn(userId, row)
     } catch {

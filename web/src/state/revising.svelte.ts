@@ -41,7 +41,7 @@ export class Revising {
     const { offset, sender } = message
     let failure: Reason | undefined
     try {
-      await this.change('/chat/editMessage', message, { change: 'edited', offset, sender, text: this.text })
+      await this.change(message, { change: 'edited', offset, sender, text: this.text })
     } catch (error) {
       failure = error instanceof RequestError ? error.reason : 'unknown'
     }
@@ -54,11 +54,11 @@ export class Revising {
   /** Takes a message back. Rejects with a RequestError. */
   async recall(message: Message): Promise<void> {
     const { offset, sender } = message
-    await this.change('/chat/recallMessage', message, { change: 'recalled', offset, sender })
+    await this.change(message, { change: 'recalled', offset, sender })
   }
 
   // The same change tried again after a failure is the same request, so it is never made twice.
-  private async change(url: string, { position, offset }: Message, revision: Revision): Promise<void> {
+  private async change({ position, offset }: Message, revision: Revision): Promise<void> {
     const what = JSON.stringify(revision)
     const before = this.changes.get(offset)
     const repeated = before?.what === what
@@ -66,8 +66,9 @@ export class Revising {
     this.changes.set(offset, { what, uniqueNo })
     let time: number | undefined
     try {
-      const obj = await this.client.command(url, revision.change === 'edited' ? { position, messageContent: revision.text } : { position }, { uniqueNo, repeated })
-      time = obj.time
+      const options = { uniqueNo, repeated }
+      const done = revision.change === 'edited' ? this.client.command('/chat/editMessage', { position, messageContent: revision.text }, options) : this.client.command('/chat/recallMessage', { position }, options)
+      time = (await done).time
     } catch (error) {
       if (!(error instanceof RequestError) || !keepsIdentity(error.reason)) this.changes.delete(offset)
       throw error

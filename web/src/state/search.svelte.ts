@@ -53,7 +53,7 @@ export class Search {
   private async ask(text: string, before?: string): Promise<void> {
     this.failure = undefined
     try {
-      const { list, next } = await this.client.query<HistoryRow>('/chat/searchMessage', { text, limit: pageSize, ...(before === undefined ? {} : { before }) })
+      const { list, next } = await this.client.query('/chat/searchMessage', { text, limit: pageSize, ...(before === undefined ? {} : { before }) })
       if (text !== this.text || before !== this.next) return // another search has begun
       this.people.want(list.map((row) => row.sendUserId))
       for (const row of list) this.people.hint(row.sendUserId, row.sendNickName)
