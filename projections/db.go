@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"errors"
+	"fmt"
 )
 
 // ErrUnavailable means that the database could not be asked: it is down, out
@@ -13,6 +14,11 @@ import (
 // Any other error of a DB is an answer: the database read the statement and
 // refused it, and will refuse it again.
 var ErrUnavailable = errors.New("clickhouse unavailable")
+
+// ErrMemory is the ErrUnavailable of a statement that took more memory than
+// ClickHouse would give it. The same statement fits later, where others have given
+// theirs back, or never; parts of it fit sooner.
+var ErrMemory = fmt.Errorf("%w: not enough memory for the statement", ErrUnavailable)
 
 // DB is what projections and queries need of ClickHouse. It is safe for
 // concurrent use.

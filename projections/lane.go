@@ -273,7 +273,7 @@ func (l *lane) write(ctx context.Context, b *batch) error {
 		e.inserting <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-e.inserting }()
-			in.err = e.retry(ctx, "inserting into "+in.t.table, func() error { return e.db.Insert(ctx, in.t.table, in.t.cols) })
+			in.err = e.retry(ctx, "inserting into "+in.t.table, func() error { return insertHalving(ctx, e.db, in.t.table, in.t.cols, in.t.rows) })
 		})
 	}
 	wg.Wait()

@@ -74,8 +74,12 @@ func (r Reader) Answer(ctx context.Context, q Query, caller string, seen events.
 	if errors.As(err, &refusal) {
 		return Page{}, refusal
 	}
-	if !errors.Is(err, ErrUnavailable) && ctx.Err() == nil && r.Log != nil {
+	short := errors.Is(err, ErrMemory)
+	if (short || !errors.Is(err, ErrUnavailable)) && ctx.Err() == nil && r.Log != nil {
 		r.Log.Error("a query was refused", "needs", q.Needs(), "error", err)
+	}
+	if short {
+		return Page{}, &commands.Refusal{Reason: commands.Unavailable, Detail: "the answer takes more memory than the read models have at the moment; ask for less (limit), or later"}
 	}
 	return Page{}, &commands.Refusal{Reason: commands.Unavailable, Detail: "the read models can't be asked at the moment, or have not caught up; try again later"}
 }

@@ -3,6 +3,7 @@ package projections_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -50,6 +51,12 @@ func TestAnswer(t *testing.T) {
 		if !errors.Is(err, c.want) || !errors.As(err, &r) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	short := answer(func(ctx context.Context, r projections.Reader, _ string) (projections.Page, error) {
+		return projections.Page{}, r.Select(ctx, "SELECT length(groupArray(toString(number))) FROM numbers(10000000) SETTINGS max_memory_usage = 10000000", nil, nil)
+	})
+	if !errors.Is(short, commands.ErrUnavailable) || !strings.Contains(short.Error(), "memory") {
+		t.Errorf("an answer that does not fit: %v", short)
 	}
 	page, err := w.Reader().Answer(ctx, asked{words, func(_ context.Context, r projections.Reader, caller string) (projections.Page, error) {
 		states := r.FriendStates(ctx, []string{"online", "a"})

@@ -132,10 +132,10 @@ func (e *Engine) replay(ctx context.Context, m *model, progress func(Progress)) 
 	if live := e.comparable(m); live != nil {
 		r.tell("comparing")
 		var found []Difference
-		err := e.retry(ctx, "comparing", func() (err error) {
+		err := e.retry(ctx, "comparing", fits(func() (err error) {
 			found, err = compare(ctx, e.db, p.Tables(), live.number, f.number, at)
 			return err
-		})
+		}))
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -33,6 +34,26 @@ func (e *Engine) retry(ctx context.Context, what string, op func() error) error 
 			return ctx.Err()
 		}
 		pause = min(2*pause, 100*e.options.Backoff)
+	}
+}
+
+// maxShort is how often a statement is tried for which there is no memory, where
+// it can't be cut into parts.
+const maxShort = 8
+
+// fits lets retry repeat op as ever, but not for ever where what it lacks is
+// memory: then it ends with the error.
+func fits(op func() error) func() error {
+	short := 0
+	return func() error {
+		err := op()
+		if !errors.Is(err, ErrMemory) {
+			return err
+		}
+		if short++; short < maxShort {
+			return err
+		}
+		return fmt.Errorf("it takes more memory than ClickHouse gives (max_server_memory_usage, max_memory_usage), also at the %dth attempt: %v", short, err)
 	}
 }
 

@@ -15,7 +15,10 @@ import (
 	"lishi/projections"
 )
 
-const unknownDatabase = 81
+const (
+	unknownDatabase     = 81
+	memoryLimitExceeded = 241
+)
 
 // passing are ClickHouse's error codes that say nothing about the statement:
 // the server is short of something, busy, going down, or lost its way to
@@ -36,7 +39,6 @@ var passing = map[int32]string{
 	209:  "SOCKET_TIMEOUT",
 	210:  "NETWORK_ERROR",
 	236:  "ABORTED",
-	241:  "MEMORY_LIMIT_EXCEEDED",
 	242:  "TABLE_IS_READ_ONLY",
 	243:  "NOT_ENOUGH_SPACE",
 	252:  "TOO_MANY_PARTS",
@@ -78,6 +80,8 @@ func classify(ctx context.Context, err error) error {
 		return nil
 	case errors.Is(ctx.Err(), context.Canceled):
 		return fmt.Errorf("clickhouse: %w", context.Cause(ctx))
+	case Code(err) == memoryLimitExceeded:
+		return fmt.Errorf("%w: %w", projections.ErrMemory, err)
 	case unavailable(err) || ctx.Err() != nil:
 		return fmt.Errorf("%w: %w", projections.ErrUnavailable, err)
 	}

@@ -28,6 +28,7 @@ func Run(t *testing.T, db projections.DB) {
 		"Views":            views,
 		"ExchangeTables":   exchangeTables,
 		"Errors":           answeredErrors,
+		"Memory":           memory,
 		"ErrorsMidStream":  errorMidStream,
 		"Cancelled":        cancelled,
 		"Deadline":         deadline,

@@ -47,6 +47,23 @@ func answeredErrors(t *testing.T, s suite) {
 	}
 }
 
+// A statement that wants more memory than it may have is told from one that
+// can't be asked: it may never fit.
+func memory(t *testing.T, s suite) {
+	const greedy = "SELECT length(groupArray(toString(number))) FROM numbers(10000000) SETTINGS max_memory_usage = 10000000"
+	for name, err := range map[string]error{
+		"Exec":  s.Exec(t.Context(), greedy),
+		"Query": func() error { _, err := read[any](t.Context(), s.DB, greedy); return err }(),
+	} {
+		if !errors.Is(err, projections.ErrMemory) || !errors.Is(err, projections.ErrUnavailable) || exception(err) != 241 {
+			t.Errorf("%s: %v, want ErrMemory", name, err)
+		}
+	}
+	if err := s.Exec(t.Context(), "SELECT throwIf(1)"); errors.Is(err, projections.ErrMemory) {
+		t.Errorf("another error passes for a lack of memory: %v", err)
+	}
+}
+
 func errorMidStream(t *testing.T, s suite) {
 	rows, err := s.Query(t.Context(), "SELECT toString(throwIf(number = 700000, '__exception__')) FROM numbers(1000000) SETTINGS max_block_size = 10000, max_threads = 1")
 	if err != nil {
