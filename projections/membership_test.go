@@ -1,0 +1,135 @@
+package projections_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"lishi/commands"
+	"lishi/events"
+	"lishi/projections/history"
+	"lishi/projections/projectiontest"
+	"lishi/projections/recents"
+	"lishi/projections/search"
+)
+
+// spoken is a group's message as the test keeps it: all its texts, with the offsets
+// of the events that wrote them.
+type spoken struct {
+	at       events.Position
+	texts    []string
+	written  []int64
+	recalled bool
+}
+
+// text is the newest one up to an offset.
+func (m spoken) text(until int64) string {
+	n := len(m.written) - 1
+	for n > 0 && until > 0 && m.written[n] > until {
+		n--
+	}
+	return m.texts[n]
+}
+
+// stay is a membership: the offsets of its first and its last event, 0 while it
+// lasts.
+type stay struct{ from, to int64 }
+
+// Whatever happens in a group, everybody finds in its history, by reading and by
+// searching, what was said while they were members, also after leaving and coming
+// back; of an edited message members see the newest text, who has left the one at
+// the time of leaving, and a recalled message nobody.
+func TestMembersSeeWhatWasSaidWhileTheyWereMembers(t *testing.T) {
+	w := projectiontest.New(t, history.Projection{}, recents.Projection{}, search.Projection{})
+	users := []string{"o", "a", "b"}
+	w.Register(users...)
+	const word = "共同"
+	groups := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		groups++
+		g := w.Create(fmt.Sprint("g", groups), "o")
+		created, _ := w.Tail.Book().Relations(g).Group(g)
+		stays := map[string][]stay{"o": {{from: created.Created}}}
+		in := func(user string) bool {
+			s := stays[user]
+			return len(s) > 0 && s[len(s)-1].to == 0
+		}
+		var all []*spoken
+		for range rapid.IntRange(5, 30).Draw(rt, "events") {
+			user := rapid.SampledFrom(users).Draw(rt, "user")
+			text := fmt.Sprintf("%d%s", len(all), rapid.SampledFrom([]string{"", word}).Draw(rt, "with"))
+			switch what := rapid.SampledFrom([]string{"say", "say", "say", "edit", "edit", "recall", "move", "move", "remove"}).Draw(rt, "what"); {
+			case what == "say" && in(user):
+				m := w.Do(user, g, events.MessageSent{Content: events.Content{Plain: text}})
+				all = append(all, &spoken{at: m.Position, texts: []string{text}, written: []int64{m.Position.Offset}})
+			case what == "move" && user != "o" && !in(user):
+				m := w.Do(user, g, events.GroupJoined{})
+				stays[user] = append(stays[user], stay{from: m.Position.Offset})
+			case (what == "move" || what == "remove") && user != "o" && in(user):
+				actor, body := user, events.Body(events.GroupMemberQuit{})
+				if what == "remove" {
+					actor, body = "o", events.GroupMemberRemoved{UserID: user}
+				}
+				stays[user][len(stays[user])-1].to = w.Do(actor, g, body).Position.Offset
+			case (what == "edit" || what == "recall") && len(all) > 0:
+				m := all[rapid.IntRange(0, len(all)-1).Draw(rt, "which")]
+				sent, _ := w.Log.At(t.Context(), m.at)
+				switch {
+				case m.recalled || !in(sent.Actor):
+				case what == "edit":
+					e := w.Do(sent.Actor, g, events.MessageEdited{Message: m.at, Content: events.Content{Plain: text}})
+					m.texts, m.written = append(m.texts, text), append(m.written, e.Position.Offset)
+				default:
+					w.Do(sent.Actor, g, events.MessageRecalled{Message: m.at, Sender: sent.Actor})
+					m.recalled = true
+				}
+			}
+		}
+		for _, user := range users {
+			var want, hits []string
+			s := stays[user]
+			for _, m := range all {
+				if !slices.ContainsFunc(s, func(s stay) bool { return s.from < m.at.Offset && (s.to == 0 || m.at.Offset <= s.to) }) {
+					continue
+				}
+				text := m.text(s[len(s)-1].to)
+				if m.recalled {
+					text = ""
+				}
+				want = append(want, m.at.String()+text)
+				if strings.Contains(text, word) {
+					hits = append(hits, m.at.String()+text)
+				}
+			}
+			page, err := w.Try(user, history.LoadGroup{GroupID: g.ID})
+			if len(s) == 0 {
+				if r, ok := err.(*commands.Refusal); !ok || r.Reason != commands.NotMember {
+					rt.Fatalf("%s, who never was a member, is told %v", user, err)
+				}
+				continue
+			}
+			if err != nil {
+				rt.Fatal(err)
+			}
+			if got := texts(page.List); !slices.Equal(got, want) {
+				rt.Fatalf("%s sees\n%q, want\n%q", user, got, want)
+			}
+			got := texts(w.Ask(user, search.Messages{Text: word, GroupID: g.ID}).List)
+			slices.Reverse(got)
+			if !slices.Equal(got, hits) {
+				rt.Fatalf("%s finds\n%q, want\n%q", user, got, hits)
+			}
+		}
+	})
+}
+
+// texts are the rows of history with their positions.
+func texts(list any) (all []string) {
+	for _, m := range list.([]history.Message) {
+		all = append(all, m.Position+m.TalkContent)
+	}
+	return all
+}
