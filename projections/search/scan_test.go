@@ -138,8 +138,9 @@ func (c *crowd) scan(caller, text string, only *events.Stream) (want []string) {
 
 // What is found is what a scan of everything finds, whoever asks, whatever they
 // were members of and whatever was edited and recalled, in pages of any size,
-// with messages arriving meanwhile.
+// with messages arriving meanwhile; it takes several windows.
 func TestSearchIsAScan(t *testing.T) {
+	search.SmallWindows(t)
 	w := world(t)
 	c := newCrowd(w)
 	rapid.Check(t, func(rt *rapid.T) {

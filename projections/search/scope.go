@@ -149,11 +149,12 @@ type window struct{ since, until int64 } // until is exclusive
 // A search begins with the user's newest texts, about as many as a page of a
 // common word needs, and looks at so many times more as long as they do not
 // fill the page.
-const (
-	firstWindow = 8192
-	widen       = 16
-	maxWindows  = 3
+var ( // changed by tests alone
+	firstWindow int64 = 8192
+	widen             = 16
 )
+
+const maxWindows = 3
 
 // windows are the recorded times at which so many texts of the user lie back,
 // the latest first; none where there are not that many.
@@ -164,13 +165,13 @@ func (a *all) windows(ctx context.Context, r projections.Reader) ([]int64, error
 	}
 	ranks, last := []string{}, firstWindow/stride
 	for range maxWindows {
-		ranks = append(ranks, strconv.Itoa(last))
-		last *= widen
+		ranks = append(ranks, strconv.FormatInt(last, 10))
+		last *= int64(widen)
 	}
 	sql := fmt.Sprintf(`SELECT recorded FROM (SELECT recorded, row_number() OVER (ORDER BY recorded DESC) AS n FROM (
 		SELECT recorded FROM %s WHERE conversation IN (SELECT conversation FROM %s WHERE user = {caller:String}) AND recorded <= {until:Int64}
 		ORDER BY recorded DESC LIMIT %d)) WHERE n IN (%s) ORDER BY n SETTINGS max_threads = 1`,
-		r.Table("text_times"), r.Table("conversations"), last/widen, strings.Join(ranks, ", "))
+		r.Table("text_times"), r.Table("conversations"), last/int64(widen), strings.Join(ranks, ", "))
 	var back []int64
 	err := r.Select(ctx, sql, []projections.Arg{{Name: "caller", Value: a.caller}, {Name: "until", Value: until}}, func(row projections.RowScanner) error {
 		var recorded int64
