@@ -135,7 +135,8 @@ func torture(ctx context.Context, s settings, picked []shape, out io.Writer) (vi
 		}
 		sum.add(r)
 		if len(r.violations) == 0 {
-			fmt.Fprintf(out, "seed %d shape %s: fine: %d commands, %d faults, %.0f s\n", seed, sh.name, len(r.history.Ops), len(r.history.Faults), r.took.Seconds())
+			fmt.Fprintf(out, "seed %d shape %s: fine: %d commands, %d faults, %.0f s; after the last fault settled in %.1f s, then read everywhere in %.1f s\n",
+				seed, sh.name, len(r.history.Ops), len(r.history.Faults), r.took.Seconds(), r.ready.Seconds(), r.shown.Seconds())
 			os.RemoveAll(r.dir)
 			continue
 		}

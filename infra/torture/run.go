@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
@@ -52,6 +53,8 @@ type outcome struct {
 	verdicts   []model.Verdict
 	violations []string
 	took       time.Duration
+	ready      time.Duration // after the last fault, until every process said so and every command was settled
+	shown      time.Duration // after that, until every node showed everything
 	dir        string
 }
 
@@ -99,11 +102,16 @@ func run(ctx context.Context, seed uint64, s shape, o options) (*outcome, error)
 		sleep(ctx, 300*time.Millisecond) // the plan's last undoing
 		healed <- c.Heal(o.limit)
 	}()
+	<-working.Done()
+	stopped := h.Now()
 	all.Wait()
 	if err := <-healed; err != nil {
 		h.Notef("it did not come back: %v", err)
-	} else if err := settle(ctx, h, c, ws); err != nil {
-		h.Notef("after it came back: %v", err)
+	} else {
+		out.ready = h.Now() - stopped
+		if out.shown, err = settle(ctx, h, c, ws); err != nil {
+			h.Notef("after it came back: %v", err)
+		}
 	}
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -203,8 +211,9 @@ func begin(ws []*worker) error {
 }
 
 // settle reads everything on every node, and has every device come back for what
-// it missed.
-func settle(ctx context.Context, h *history.History, c *cluster.Cluster, ws []*worker) error {
+// it missed. It tells how long the reading took.
+func settle(ctx context.Context, h *history.History, c *cluster.Cluster, ws []*worker) (shown time.Duration, err error) {
+	begun := h.Now()
 	seen := history.Cursor{}
 	for _, o := range h.Ops {
 		if o.Fate() == history.Done {
@@ -225,15 +234,13 @@ func settle(ctx context.Context, h *history.History, c *cluster.Cluster, ws []*w
 				if a, b := history.Two(stream); a != "" && a != w.user && b != w.user {
 					continue
 				}
-				if err := r.History(h, node, stream, deadline); err != nil {
-					return err
-				}
-				if err := r.Relations(h, node, stream, deadline); err != nil {
-					return err
+				if err := errors.Join(r.History(h, node, stream, deadline), r.Relations(h, node, stream, deadline)); err != nil {
+					return 0, err
 				}
 			}
 		}
 	}
+	shown = h.Now() - begun
 	patience, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	var all sync.WaitGroup
@@ -253,12 +260,7 @@ func settle(ctx context.Context, h *history.History, c *cluster.Cluster, ws []*w
 		})
 	}
 	all.Wait()
-	for _, err := range late {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return shown, errors.Join(late...)
 }
 
 // judge has the checkers look at the history.
