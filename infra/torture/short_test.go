@@ -28,7 +28,7 @@ func fine(t *testing.T, args ...string) {
 }
 
 // One node with everything embedded, killed, stopped and cut off.
-func TestEmbedded(t *testing.T) { fine(t, "-shapes", "A", "-runs", "3", "-seed", "101") }
+func TestEmbedded(t *testing.T) { fine(t, "-shapes", "A", "-runs", "2", "-seed", "101") }
 
 // What one node alone can do wrong is found within a few runs.
 var alone = []seededfault.Fault{seededfault.EarlyAnswer, seededfault.SkipRows, seededfault.DeliverTwice, seededfault.LoseOnResume}
