@@ -41,6 +41,15 @@ var reasonTable = func() map[string]reasonRow {
 	return m
 }()
 
+// Reasons lists the reason words of refusals.
+func Reasons() []string {
+	words := make([]string, len(reasonRows))
+	for i, r := range reasonRows {
+		words[i] = r.reason
+	}
+	return words
+}
+
 func refuse(reason, detail string) *commands.Refusal {
 	return &commands.Refusal{Reason: reason, Detail: detail}
 }

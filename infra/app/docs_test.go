@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
 	"lishi/infra/config"
@@ -117,7 +116,7 @@ func metricNames(t *testing.T, m *telemetry.Metrics) map[string]bool {
 	for _, hit := range regexp.MustCompile(`(?m)^# TYPE (lishi_[a-z_]+)`).FindAllStringSubmatch(w.Body.String(), -1) {
 		names[hit[1]] = true
 	}
-	for _, d := range []*prometheus.Desc{lagEvents, lagSeconds, foldedTo} {
+	for _, d := range figures {
 		names[regexp.MustCompile(`fqName: "([a-z_]+)"`).FindStringSubmatch(d.String())[1]] = true
 	}
 	return names

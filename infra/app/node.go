@@ -110,7 +110,7 @@ func openNode(ctx context.Context, cfg config.Config, logger *slog.Logger) (_ *n
 	n.presence = presence.New(reads, n.server, presence.Options{Log: logger})
 	reader.Presence = n.presence
 	n.tail.Observe(n.server)
-	n.metrics.Register(lags{n})
+	n.metrics.Register(state{n})
 	return n, nil
 }
 

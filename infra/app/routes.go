@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -82,9 +83,8 @@ type check struct {
 	Detail string `json:"detail,omitempty"`
 }
 
-// readyz says 200 once the node can do all of its work, else 503, and names what
-// is not ready, and the limits it runs under.
-func (n *node) readyz(w http.ResponseWriter, r *http.Request) {
+// checks says, by part, whether the node can do its work.
+func (n *node) checks(ctx context.Context) map[string]check {
 	checks := map[string]check{"log": {Ready: true}, "clickhouse": {Ready: true}, "projections": {Ready: true}}
 	var tokens check
 	tokens.Ready, tokens.Detail = n.keys.Ready()
@@ -94,13 +94,20 @@ func (n *node) readyz(w http.ResponseWriter, r *http.Request) {
 	default:
 		checks["log"] = check{Detail: "the log is still being read"}
 	}
-	if err := n.db.Ping(r.Context()); err != nil {
+	if err := n.db.Ping(ctx); err != nil {
 		checks["clickhouse"] = check{Detail: "ClickHouse does not answer"}
 		n.logger.Debug("ping", "error", err)
 	}
 	for name, problem := range n.engine.Problems() {
 		checks["projections"] = check{Detail: name + ": " + problem}
 	}
+	return checks
+}
+
+// readyz says 200 once the node can do all of its work, else 503, and names what
+// is not ready, and the limits it runs under.
+func (n *node) readyz(w http.ResponseWriter, r *http.Request) {
+	checks := n.checks(r.Context())
 	ready := true
 	for _, c := range checks {
 		ready = ready && c.Ready
@@ -127,25 +134,41 @@ func (n *node) readyz(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// lags gives the projections' lag when the figures are asked for.
-type lags struct{ n *node }
+// state gives the node's own figures when they are asked for.
+type state struct{ n *node }
 
 var (
 	lagEvents  = prometheus.NewDesc("lishi_projection_lag_events", "Events that a projection's live build has not taken up yet.", []string{"projection", "partition"}, nil)
 	lagSeconds = prometheus.NewDesc("lishi_projection_lag_seconds", "How far a projection's live build is behind.", []string{"projection", "partition"}, nil)
+	readiness  = prometheus.NewDesc("lishi_ready", "1 if this part of the node is ready, else 0, as /readyz has it.", []string{"check"}, nil)
 	foldedTo   = prometheus.NewDesc("lishi_log_folded_offset", "The offset up to which this node has read a partition.", []string{"partition"}, nil)
 )
 
+var figures = []*prometheus.Desc{lagEvents, lagSeconds, foldedTo, readiness}
+
 // Describe implements prometheus.Collector.
-func (l lags) Describe(c chan<- *prometheus.Desc) { c <- lagEvents; c <- lagSeconds; c <- foldedTo }
+func (s state) Describe(c chan<- *prometheus.Desc) {
+	for _, d := range figures {
+		c <- d
+	}
+}
 
 // Collect implements prometheus.Collector.
-func (l lags) Collect(c chan<- prometheus.Metric) {
-	for _, lag := range l.n.engine.Lag() {
+func (s state) Collect(c chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	for name, check := range s.n.checks(ctx) {
+		value := 0.0
+		if check.Ready {
+			value = 1
+		}
+		c <- prometheus.MustNewConstMetric(readiness, prometheus.GaugeValue, value, name)
+	}
+	for _, lag := range s.n.engine.Lag() {
 		c <- prometheus.MustNewConstMetric(lagEvents, prometheus.GaugeValue, float64(lag.Events), lag.Projection, lag.Partition.String())
 		c <- prometheus.MustNewConstMetric(lagSeconds, prometheus.GaugeValue, lag.Seconds, lag.Projection, lag.Partition.String())
 	}
-	for p, offset := range l.n.tail.Folded() {
+	for p, offset := range s.n.tail.Folded() {
 		c <- prometheus.MustNewConstMetric(foldedTo, prometheus.GaugeValue, float64(offset), p.String())
 	}
 }
