@@ -49,9 +49,9 @@ export class Person {
     await this.field.press('Enter')
   }
 
-  /** The bubbles with exactly this text. */
+  /** The bubbles with exactly this text, not those that answer it. */
   said(text) {
-    return this.log.getByRole('article').filter({ has: this.page.getByText(text, { exact: true }) })
+    return this.log.getByRole('article').filter({ has: this.page.locator('.text').and(this.page.getByText(text, { exact: true })) })
   }
 
   /** Opens the menu of a message and takes an entry. */

@@ -346,6 +346,33 @@ describe('members', () => {
     await changed('joined', 'v', [row('v')], 'u200')
     expect(ids().at(-1)).toBe('v')
   })
+
+  test('who is asked for may stand behind somebody nobody has told of', async () => {
+    chat.contacts.loadMembers('g1')
+    await settled()
+    world.wire.succeed(asked()[0]!.uniqueNo, { list: [row('dan'), row('xu')] })
+    await settled()
+    world.wire.push('11', { groupId: 'g1', change: 'role', userId: 'dan', operatorUserId: 'ann', position: 'c1-1' })
+    await settled()
+    world.wire.succeed(asked()[1]!.uniqueNo, { list: [row('bob')] }) // has joined meanwhile
+    await settled()
+    expect(asked()[2]).toMatchObject({ after: 'bob', limit: 1 })
+    world.wire.succeed(asked()[2]!.uniqueNo, { list: [row('dan', '5')] })
+    await settled()
+    expect(chat.contacts.membersOf('g1')!.rows).toMatchObject([{ userId: 'bob' }, { userId: 'dan', role: '5' }, { userId: 'xu' }])
+  })
+
+  test('who joins while the first page is on its way is not missed', async () => {
+    chat.contacts.loadMembers('g1')
+    await settled()
+    world.wire.push('11', { groupId: 'g1', change: 'joined', userId: 'bob', operatorUserId: 'bob', position: 'c1-1' })
+    await settled()
+    world.wire.succeed(asked()[0]!.uniqueNo, { list: [row('ann')] }) // read before bob came
+    await settled()
+    world.wire.succeed(asked()[1]!.uniqueNo, { list: [row('bob')] })
+    await settled()
+    expect(ids()).toEqual(['ann', 'bob'])
+  })
 })
 
 describe('search', () => {

@@ -42,18 +42,30 @@ export class Members {
 
   /** Something changed for these people: they came, left, or are other than before. */
   touch(users: readonly string[]): void {
-    if (!this.loaded) return
+    if (!this.loaded && this.asking === 0) return // nobody has asked yet
     if (users.length === 0) void this.refresh()
     for (const user of users) void this.next(() => this.renew(user))
   }
 
   private async renew(user: string): Promise<void> {
+    if (!this.loaded) return // the first page could not be had
     const at = this.rows.findIndex((row) => !before(row.userId, user))
     if (at < 0 && this.more) return // it comes with its page
-    const index = at < 0 ? this.rows.length : at
-    const [row] = await this.page(this.rows[index - 1]?.userId, 1)
-    const there = this.rows[index]?.userId === user ? 1 : 0
-    this.rows = this.rows.toSpliced(index, there, ...(row?.userId === user ? [row] : []))
+    let after = this.rows[(at < 0 ? this.rows.length : at) - 1]?.userId
+    // Members that nobody has told of yet may stand before this one.
+    for (;;) {
+      const [next] = await this.page(after, 1)
+      this.follow(after, next)
+      if (!next || !before(next.userId, user)) return
+      after = next.userId
+    }
+  }
+
+  /** Who follows `after` is `next`, so nobody stands between the two. */
+  private follow(after: string | undefined, next: MemberRow | undefined): void {
+    const kept = this.rows.filter((row) => (after !== undefined && !before(after, row.userId)) || (next !== undefined && before(next.userId, row.userId)))
+    if (next) kept.splice(kept.findLastIndex((row) => before(row.userId, next.userId)) + 1, 0, next)
+    this.rows = kept
   }
 
   private async page(after: string | undefined, limit: number): Promise<MemberRow[]> {
