@@ -2,8 +2,11 @@ package projections
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
+	"slices"
+	"strings"
 	"time"
 
 	"lishi/events"
@@ -34,7 +37,10 @@ const pace = 20 * time.Millisecond
 func (e *Engine) share(ctx context.Context) error {
 	name, err := e.group(ctx)
 	if err != nil {
-		return nil // ctx ended
+		if ctx.Err() != nil {
+			return nil
+		}
+		return fmt.Errorf("projections: %w", err)
 	}
 	assigned := make(chan []events.Partition, 1)
 	left := make(chan error, 1)
@@ -51,6 +57,7 @@ func (e *Engine) share(ctx context.Context) error {
 	}()
 	defer func() { left <- <-left }()
 	var last, lastWhole, lastTouch time.Time
+	blind := false // as the log says already
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -65,7 +72,9 @@ func (e *Engine) share(ctx context.Context) error {
 			<-ctx.Done()
 			return nil
 		case ps := <-assigned:
-			e.settle(ctx, ps)
+			if !e.fills(ps) {
+				e.settle(ctx, ps)
+			}
 			continue
 		case <-e.asked:
 			timer.Reset(max(0, pace-time.Since(last)))
@@ -75,12 +84,14 @@ func (e *Engine) share(ctx context.Context) error {
 		whole := time.Since(lastWhole) >= e.options.Look
 		err := e.look(ctx, whole)
 		if last = time.Now(); err != nil {
-			if ctx.Err() == nil {
+			if ctx.Err() == nil && !blind {
 				e.options.Log.Warn("what other nodes did can't be learned now", "error", err)
 			}
+			blind = true
 			timer.Reset(e.options.Look)
 			continue
 		}
+		blind = false
 		if whole {
 			lastWhole = last
 			if time.Since(lastTouch) > e.options.Lease/6 {
@@ -113,7 +124,22 @@ func (e *Engine) group(ctx context.Context) (name string, err error) {
 		return each(ctx, e.db, `SELECT toString(uuid) FROM system.tables WHERE database = currentDatabase() AND name = 'lishi_live'`, nil,
 			func(s RowScanner) error { return s.Scan(&name) })
 	})
+	if err == nil && strings.Trim(name, "0-") == "" { // another database's nodes would take partitions from this one's
+		err = errors.New("tables of this ClickHouse database have no UUID, so it can't be shared: it must have the engine Atomic, which is the default")
+	}
 	return fmt.Sprintf("%s.%x", name, h.Sum64()), err
+}
+
+// fills tells whether these are the partitions that it fills already.
+func (e *Engine) fills(ps []events.Partition) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, p := range ps {
+		if !slices.Contains(e.mine, p) {
+			return false
+		}
+	}
+	return len(ps) == len(e.mine)
 }
 
 // settle has the lanes fill these partitions from here on. What it stops has
