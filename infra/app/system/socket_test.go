@@ -37,6 +37,9 @@ func (s *server) dial() (*socket, error) {
 			var a answer
 			if json.Unmarshal(raw, &a) == nil {
 				a.Raw = string(raw)
+				if s.asDescribed {
+					described.holds(raw)
+				}
 				k.frames <- a
 			}
 		}
