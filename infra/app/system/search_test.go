@@ -1,10 +1,7 @@
 package system
 
 import (
-	"errors"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -115,16 +112,8 @@ func TestProtocolSearch(t *testing.T) {
 // Real chat, if it is there: what is found is what a scan of the file finds, for
 // 200 words taken from it.
 func TestSearchOfRealChatIsAScan(t *testing.T) {
-	shared := os.Getenv("LISHI_SHARED")
-	if shared == "" {
-		shared = "../../../../shared"
-	}
-	files := []string{filepath.Join(shared, "data", "group-chat-en.jsonl.gz"), filepath.Join(shared, "data", "pair-chat-zh.jsonl.gz")}
-	for _, f := range files {
-		if _, err := os.Stat(f); errors.Is(err, os.ErrNotExist) {
-			t.Skipf("the sample chat is not here: no %s (set LISHI_SHARED)", f)
-		}
-	}
+	group, pairs := realChat(t)
+	files := []string{group, pairs}
 	dir := t.TempDir()
 	if out, errs, code := run(t, nil, append([]string{"import", "--data", dir, "--skip-bad"}, files...)...); code != 0 {
 		t.Fatalf("exit %d: %s%s", code, out, errs)
@@ -137,12 +126,10 @@ func TestSearchOfRealChatIsAScan(t *testing.T) {
 		each(t, f, func(l map[string]string) { all = append(all, l) })
 		for range 100 {
 			m := all[rnd.IntN(len(all))]
-			runes := []rune(m["text"])
-			if len(runes) < 2 {
+			word := wordOf(rnd, m["text"])
+			if word == "" {
 				continue
 			}
-			at, n := rnd.IntN(len(runes)-1), 2+rnd.IntN(5)
-			word := string(runes[at:min(len(runes), at+n)])
 			caller, params := owner, object{"text": word, "limit": 200, "groupId": m["group"]}
 			if i == 1 {
 				caller, params = m["from"], object{"text": word, "limit": 200}
@@ -154,16 +141,7 @@ func TestSearchOfRealChatIsAScan(t *testing.T) {
 					want = append(want, l["text"])
 				}
 			}
-			var got []string
-			for len(got) < 400 {
-				page := s.must(caller, "/chat/searchMessage", params)
-				for _, row := range page.list() {
-					got = append(got, row["talkContent"].(string))
-				}
-				if params["before"] = page.Obj["next"]; params["before"] == nil || params["before"] == "" {
-					break
-				}
-			}
+			got := s.search(caller, params, 400)
 			if i == 1 { // of several conversations, imported in the same millisecond
 				slices.Sort(got)
 				slices.Sort(want)
@@ -173,4 +151,29 @@ func TestSearchOfRealChatIsAScan(t *testing.T) {
 			}
 		}
 	}
+}
+
+// wordOf takes some characters out of a text, two to six; empty if it has no two.
+func wordOf(rnd *rand.Rand, text string) string {
+	runes := []rune(text)
+	if len(runes) < 2 {
+		return ""
+	}
+	at, n := rnd.IntN(len(runes)-1), 2+rnd.IntN(5)
+	return string(runes[at:min(len(runes), at+n)])
+}
+
+// search gives the texts that are found, page by page, the newest first.
+func (s *server) search(caller string, params object, most int) (texts []string) {
+	s.t.Helper()
+	for len(texts) < most {
+		page := s.must(caller, "/chat/searchMessage", params)
+		for _, row := range page.list() {
+			texts = append(texts, row["talkContent"].(string))
+		}
+		if params["before"] = page.Obj["next"]; params["before"] == nil || params["before"] == "" {
+			break
+		}
+	}
+	return texts
 }
