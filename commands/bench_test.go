@@ -83,6 +83,57 @@ func BenchmarkSendMessage(b *testing.B) {
 	}
 }
 
+// What a command costs in a group of so many members: none looks at all of them.
+func BenchmarkLargeGroup(b *testing.B) {
+	for _, members := range []int{100, 1_000, 10_000, 100_000} {
+		l, h := newLoopback()
+		ctx := context.Background()
+		number := 0
+		do := func(user, url string, c Command) Outcome {
+			number++
+			done := make(chan Outcome, 1)
+			h.Submit(ctx, Request{
+				URL: url, Command: c, Actor: Actor{ID: user}, UniqueNo: fmt.Sprint(number), Fingerprint: Fingerprint(url, c), Time: time.Now(),
+			}, func(o Outcome) { done <- o })
+			o := <-done
+			if o.Err != nil {
+				b.Fatal(o.Err)
+			}
+			return o
+		}
+		made := do("a", "/group/addGroup", AddGroup{GroupName: "G", JoinMode: events.JoinOpen})
+		id := made.Event.Stream.ID
+		joined := 0
+		join := func() {
+			joined++
+			u := fmt.Sprint("u", joined)
+			if err := h.Register(ctx, Actor{ID: u}); err != nil {
+				b.Fatal(err)
+			}
+			do(u, urlApplyGroup, ApplyGroup{GroupID: id})
+		}
+		for range members {
+			join()
+		}
+		b.Run(fmt.Sprintf("members=%d/send", members), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				do("a", "/group/sendGroupMessage", SendGroupMessage{GroupID: id, Content: "hello"})
+			}
+		})
+		b.Run(fmt.Sprintf("members=%d/join", members), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				join()
+			}
+		})
+		if n := l.book.Relations(made.Event.Stream).Count(made.Event.Stream, events.Now); n != joined+1 {
+			b.Fatalf("%d members, %d have joined", n, joined)
+		}
+		_ = h.Close(ctx)
+	}
+}
+
 // The ledger's share of the above.
 func BenchmarkAdmitAlone(b *testing.B) {
 	l, h := newLoopback()

@@ -99,6 +99,11 @@ func (r Reader) Select(ctx context.Context, sql string, args []Arg, row func(Row
 	return each(ctx, r.DB, sql, args, row)
 }
 
+// Nearby are settings for statements that read a few rows in the order of the
+// key: without them ClickHouse reads far ahead in every part of the table, on
+// every core, which takes eight times as long.
+const Nearby = "SETTINGS max_threads = 1, max_block_size = 256, read_in_order_use_buffering = 0"
+
 // Clock is Now, or the system's.
 func (r Reader) Clock() time.Time {
 	if r.Now == nil {

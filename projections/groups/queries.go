@@ -170,9 +170,11 @@ func (q Users) Run(ctx context.Context, r projections.Reader, caller string) (pr
 		return projections.Page{}, commands.ErrNotMember
 	}
 	list := []User{}
-	sql := fmt.Sprintf(`SELECT user, toString(argMax(role, offset)) AS now, argMax(muted_until, offset) FROM %s
-		WHERE group_id = {group:String} AND user > {after:String} GROUP BY user HAVING now != ''
-		ORDER BY user LIMIT {limit:UInt32}`, r.Table("group_members"))
+	// In the order of the key, so that a page is a page in a group of any size.
+	sql := fmt.Sprintf(`SELECT user, role, muted_until FROM (
+			SELECT user, toString(role) AS role, muted_until FROM %s WHERE group_id = {group:String} AND user > {after:String}
+			ORDER BY group_id, user, offset DESC LIMIT 1 BY user)
+		WHERE role != '' LIMIT {limit:UInt32} %s`, r.Table("group_members"), projections.Nearby)
 	args := []projections.Arg{{Name: "group", Value: q.GroupID}, {Name: "after", Value: q.After}, {Name: "limit", Value: uint32(limit)}}
 	now := r.Clock().UnixMilli()
 	err = r.Select(ctx, sql, args, func(row projections.RowScanner) error {

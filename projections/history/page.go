@@ -238,11 +238,6 @@ func chunks(rs []Range, newest bool) [][]Range {
 	return slices.Collect(slices.Chunk(rs, MaxRanges))
 }
 
-// Nearby are settings for statements that read a few rows in the order of the
-// key: without them ClickHouse reads far ahead in every part of the table, on
-// every core, which takes eight times as long.
-const Nearby = "SETTINGS max_threads = 1, max_block_size = 256, read_in_order_use_buffering = 0"
-
 // fields are what a row is made of, in scan's order.
 const fields = "offset, id, sender, content, toString(content_type), reply_to, at_users, said"
 
@@ -266,7 +261,7 @@ func find(ctx context.Context, r projections.Reader, caller string, s events.Str
 	for _, rs := range chunks(ranges, newest) {
 		sql := fmt.Sprintf(`SELECT %s FROM %s
 			WHERE conversation = {conversation:String} AND %s
-			ORDER BY conversation %s, offset %s LIMIT 1 BY offset LIMIT {limit:UInt32} %s`, fields, r.Table("messages"), Where("offset", rs), order, order, Nearby)
+			ORDER BY conversation %s, offset %s LIMIT 1 BY offset LIMIT {limit:UInt32} %s`, fields, r.Table("messages"), Where("offset", rs), order, order, projections.Nearby)
 		args := []projections.Arg{{Name: "conversation", Value: s.Key()}, {Name: "limit", Value: uint32(limit) - uint32(len(rows))}}
 		err := r.Select(ctx, sql, args, func(row projections.RowScanner) error {
 			m, offset, err := scan(row)

@@ -168,7 +168,7 @@ func olderHeads(ctx context.Context, r projections.Reader, hs []head) ([]head, e
 		if len(unions) == 0 {
 			continue
 		}
-		err := r.Select(ctx, strings.Join(unions, " UNION ALL ")+" "+history.Nearby, args, func(row projections.RowScanner) error {
+		err := r.Select(ctx, strings.Join(unions, " UNION ALL ")+" "+projections.Nearby, args, func(row projections.RowScanner) error {
 			var n uint32
 			var offset uint64
 			var recorded int64

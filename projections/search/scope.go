@@ -44,7 +44,7 @@ func (o *one) find(ctx context.Context, r projections.Reader, c condition, n int
 	for rs := range slices.Chunk(newestFirst, history.MaxRanges) {
 		sql := fmt.Sprintf(`SELECT message, offset FROM %s WHERE conversation = {conversation:String} AND %s AND %s AND %s
 			ORDER BY conversation DESC, message DESC, offset DESC LIMIT {limit:UInt32} %s`,
-			r.Table("texts"), history.Where("message", rs), c.sql, older, history.Nearby)
+			r.Table("texts"), history.Where("message", rs), c.sql, older, projections.Nearby)
 		args := append([]projections.Arg{
 			{Name: "conversation", Value: o.stream.Key()}, {Name: "limit", Value: uint32(n - len(hits))},
 		}, c.args...)
