@@ -42,7 +42,7 @@ func newConnection(o Options) *connection {
 		c.sasl = plain.Mechanism{Username: user, Password: password}
 	}
 	c.addr = kafka.TCP(c.brokers...)
-	metadataTTL := 500 * time.Millisecond
+	metadataTTL := time.Second // the client gives a broker no longer than this to answer, either
 	if o.Embedded != nil { // nothing changes there
 		metadataTTL = 5 * time.Second
 	}

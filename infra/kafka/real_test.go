@@ -33,7 +33,8 @@ func TestKafka(t *testing.T) {
 						c.Restart(t, n+1)
 					}
 				},
-				kafka.Options{Brokers: c.Brokers, Layout: small, Replication: brokers}))
+				// So patient that a slow machine makes nothing doubtful, which would be sent again.
+				kafka.Options{Brokers: c.Brokers, Layout: small, Replication: brokers, RequestTimeout: 30 * time.Second}))
 		})
 	}
 }

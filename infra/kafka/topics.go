@@ -48,7 +48,8 @@ func (l *Log) patiently(ctx context.Context, ask func() error) error {
 	for attempt := 0; ; attempt++ {
 		err := ask()
 		var code kafka.Error
-		if !errors.As(err, &code) || !code.Temporary() || sleep(ctx, backoff(attempt)) != nil {
+		temporary := errors.Is(err, context.DeadlineExceeded) || errors.As(err, &code) && code.Temporary()
+		if !temporary || sleep(ctx, backoff(attempt)) != nil {
 			return err
 		}
 	}

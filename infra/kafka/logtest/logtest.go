@@ -85,7 +85,7 @@ func Message(s events.Stream, n int) events.Event {
 func group(n int) events.Stream { return events.GroupStream(fmt.Sprint("g", n)) }
 
 func context1(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
