@@ -89,6 +89,17 @@ func (c *Cluster) Kill(t testing.TB, n int) { t.Helper(); c.do(t, "kill", n) }
 // Restart starts broker n again, and returns when it serves.
 func (c *Cluster) Restart(t testing.TB, n int) { t.Helper(); c.do(t, "restart", n) }
 
+// RestartAll stops all brokers in order and starts them again, at the same
+// addresses.
+func (c *Cluster) RestartAll(t testing.TB) {
+	t.Helper()
+	for _, args := range [][]string{{"down"}, {"up", fmt.Sprint(len(c.Brokers))}} {
+		if _, err := c.run(args...); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // Pause stops broker n where it stands, by SIGSTOP.
 func (c *Cluster) Pause(t testing.TB, n int) { t.Helper(); c.do(t, "pause", n) }
 
