@@ -116,7 +116,9 @@ export interface Commands {
         groupId: string;
         userId: string;
         note?: string;
-    }, Join>;
+    }, Recorded & {
+        applyGroupId: string;
+    }>;
     '/group/groupVerify': Command<Verification & {
         applyGroupId: string;
     }>;

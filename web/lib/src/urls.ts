@@ -50,7 +50,7 @@ export interface Commands {
   '/group/addGroup': Command<{ groupName: string; groupImg?: string; joinMode?: string; userIds?: readonly string[] }, Recorded & { groupId: string }>
   '/group/updateGroup': Command<{ groupId: string; groupName?: string; groupImg?: string; notice?: string; joinMode?: string }>
   '/group/applyGroup': Command<{ groupId: string; note?: string }, Join>
-  '/group/invitationGroup': Command<{ groupId: string; userId: string; note?: string }, Join>
+  '/group/invitationGroup': Command<{ groupId: string; userId: string; note?: string }, Recorded & { applyGroupId: string }>
   '/group/groupVerify': Command<Verification & { applyGroupId: string }>
   '/group/userVerify': Command<Verification & { applyGroupId: string }>
   '/group/removeUserGroup': Command<{ groupId: string; removeUserId: string; note?: string }>

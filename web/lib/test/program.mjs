@@ -1,6 +1,6 @@
 // The real program: started with the demo's people, killed, started again.
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -36,6 +36,18 @@ export class Program {
   /** A token that lives for some seconds, made by the program's own command. */
   shortToken(/** @type {string} */ user, /** @type {number} */ seconds) {
     return execFileSync(binary, ['token', '--user', user, '--ttl', `${seconds}s`, '--data', this.#server.data], { encoding: 'utf8' }).trim()
+  }
+
+  /** Runs a module in a folder of its own, where the library is installed. */
+  example(/** @type {string} */ code, /** @type {string} */ token) {
+    const folder = join(this.folder, 'example')
+    mkdirSync(join(folder, 'node_modules/@lishi'), { recursive: true })
+    symlinkSync(join(root, 'lib'), join(folder, 'node_modules/@lishi/client'))
+    writeFileSync(join(folder, 'example.mjs'), code.replace('ws://127.0.0.1:8080', this.origin.replace('http', 'ws')))
+    const child = spawn(process.execPath, ['--experimental-websocket', '--no-warnings', 'example.mjs', token], { cwd: folder })
+    const example = { output: '', end: () => child.kill() }
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (example.output += data))
+    return example
   }
 
   kill() {
