@@ -42,7 +42,8 @@ func newConnection(o Options) *connection {
 		c.sasl = plain.Mechanism{Username: user, Password: password}
 	}
 	c.addr = kafka.TCP(c.brokers...)
-	metadataTTL := time.Second // the client gives a broker no longer than this to answer, either
+	// The client gives a broker no longer than this to answer, either.
+	metadataTTL := time.Second
 	if o.Embedded != nil { // nothing changes there
 		metadataTTL = 5 * time.Second
 	}
