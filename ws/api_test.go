@@ -26,7 +26,6 @@ func TestAPIDocs(t *testing.T) {
 	pushes := d.pushes()
 	async := document(written, d.asyncAPI(pushes))
 	d.schemas = shared
-	delete(d.schemas, "ChatLoginParams") // only over a socket
 	open := document(written, d.openAPI())
 	for name := range words {
 		if !d.said[name] {
@@ -85,9 +84,7 @@ func (u *URL) tag() string { return strings.Split(u.Path, "/")[1] }
 func (d *describer) openAPI() node {
 	paths := mapping()
 	for _, u := range urls.All() {
-		if !u.Socket {
-			with(paths, u.Path, mapping("post", d.operation(u)))
-		}
+		with(paths, u.Path, mapping("post", d.operation(u)))
 	}
 	for path, about := range map[string]string{"/api/openapi.yaml": "This document.", "/api/asyncapi.yaml": "The same protocol over WebSocket, as AsyncAPI."} {
 		id := "get" + strings.ToUpper(path[5:6]) + strings.TrimSuffix(path[6:], ".yaml")
@@ -129,7 +126,12 @@ func (d *describer) operation(u *URL) node {
 			with(form, "encoding", lists)
 		}
 	}
-	responses := mapping("200", mapping("description", u.Success, "content", jsonBody(ref("schemas", u.schema("Result")))))
+	responses, about := mapping(), d.about(u)
+	if u.Socket {
+		about = "Needs a socket: over HTTP it is a bad_request."
+	} else {
+		with(responses, "200", mapping("description", u.Success, "content", jsonBody(ref("schemas", u.schema("Result")))))
+	}
 	malformed := ref("schemas", "Malformed")
 	byStatus := map[int][]string{http.StatusRequestEntityTooLarge: nil, http.StatusUnsupportedMediaType: nil}
 	for _, r := range reasonRows {
@@ -155,10 +157,10 @@ func (d *describer) operation(u *URL) node {
 		with(responses, strconv.Itoa(status), mapping("description", about, "headers", headers, "content", jsonBody(failure)))
 	}
 	var security any
-	if u.Path == pathPing {
+	if u.Path == pathPing || u.Socket {
 		security = flow(sequence[any]())
 	}
-	return mapping("operationId", u.name(), "tags", flow(sequence(u.tag())), "summary", u.Action, "description", d.about(u), "security", security,
+	return mapping("operationId", u.name(), "tags", flow(sequence(u.tag())), "summary", u.Action, "description", about, "security", security,
 		"requestBody", mapping("required", u.command, "content", mapping(kindJSON, mapping("schema", ref("schemas", params)), kindURLs, form)),
 		"responses", responses)
 }
@@ -173,7 +175,7 @@ func (u *URL) refuses(reason string) bool {
 	case commands.Forbidden, commands.Conflict, commands.Unknown, commands.Blocked, commands.Muted:
 		return u.command
 	}
-	return u.plan != nil
+	return u.plan != nil && !u.Socket
 }
 
 // asyncAPI describes the socket. Actions are the server's.

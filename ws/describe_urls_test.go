@@ -146,9 +146,9 @@ func (d *describer) common() {
 	d.define("UnknownURL", answer("code", flow(mapping("const", 404)), "msg", flow(mapping("const", msgUnknownURL)), "obj", ref("schemas", "Refusal")))
 	for _, u := range urls.All() {
 		d.define(u.schema("Params"), d.params(u))
+		d.define(u.schema("Failure"), d.failure(u)) // of login over HTTP
 		if !u.Socket {
 			d.define(u.schema("Result"), d.result(u))
-			d.define(u.schema("Failure"), d.failure(u))
 		}
 	}
 }

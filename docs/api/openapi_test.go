@@ -37,8 +37,8 @@ func TestOpenAPIIsValid(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, u := range ws.URLs().All() {
-		if item := model.Model.Paths.PathItems.GetOrZero(u.Path); (item != nil) == u.Socket {
-			t.Errorf("%s is in the document: %v", u.Path, item != nil)
+		if item := model.Model.Paths.PathItems.GetOrZero(u.Path); item == nil {
+			t.Errorf("%s is not in the document", u.Path)
 		}
 	}
 	const kind = "application/json"

@@ -188,7 +188,7 @@ func (s *server) logins() {
 		t.Fatal(a.Raw)
 	}
 	exactly(t, a.Raw, a.Data, object{"code": "200", "msg": "登录成功", "uniqueNo": "l2", "userId": u[0],
-		"cursor": func(v any) bool { return strings.Count(v.(string), ",") == 4 }})
+		"cursor": func(v any) bool { return strings.Count(v.(string), ",") == 4 }, "time": aTime, "recallWindowMs": 120000})
 	// Another user's token is refused, by requests and by a login.
 	k.send("/friend/myFriendList", object{"token": token(t, u[1]), "uniqueNo": "q"})
 	if a := k.next(); a.Code != float64(401) || a.reason() != "unauthorized" || a.str("uniqueNo") != "q" {

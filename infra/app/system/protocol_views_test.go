@@ -29,7 +29,7 @@ func TestProtocolViews(t *testing.T) {
 		o := object{"chatMessageId": anID, "sendUserId": from, "sendNickName": nick(from), "receiveUserId": to, "talkDate": aDate, "time": aTime,
 			"talkContent": text, "avatar": "", "talkSide": from == a, "position": at}
 		if mark != "" {
-			o[mark] = true
+			o[mark], o["operatorUserId"], o["changeTime"] = true, from, aTime
 		}
 		return o
 	}
