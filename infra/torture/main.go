@@ -38,6 +38,7 @@ type settings struct {
 	shapes string
 	length time.Duration
 	keep   string
+	all    bool
 	goOn   bool
 	calm   bool
 	fault  string
@@ -52,7 +53,8 @@ func command(ctx context.Context, args []string, out, errs io.Writer) int {
 	flags.Uint64Var(&s.seed, "seed", 1, "the first run's seed; the next ones follow it")
 	flags.StringVar(&s.shapes, "shapes", "A,B,C", "in turn: A one node with everything embedded, B one node on three brokers, C three nodes on three brokers")
 	flags.DurationVar(&s.length, "length", 12*time.Second, "how long the clients work in a run")
-	flags.StringVar(&s.keep, "keep", "", "folder for histories and logs of runs with violations (default: a new temporary one)")
+	flags.StringVar(&s.keep, "keep", "", "folder for histories and logs of runs with violations (default: torture-kept in the folder of temporary files)")
+	flags.BoolVar(&s.all, "keep-all", false, "keep the other runs' as well")
 	flags.BoolVar(&s.goOn, "continue", false, "go on after a violation")
 	flags.BoolVar(&s.calm, "calm", false, "no faults: the load alone")
 	flags.StringVar(&s.fault, "fault", "", "plant this error in the program (see events/seededfault); the runs should find it")
@@ -137,7 +139,11 @@ func torture(ctx context.Context, s settings, picked []shape, out io.Writer) (vi
 		if len(r.violations) == 0 {
 			fmt.Fprintf(out, "seed %d shape %s: fine: %d commands, %d faults, %.0f s; after the last fault settled in %.1f s, then read everywhere in %.1f s\n",
 				seed, sh.name, len(r.history.Ops), len(r.history.Faults), r.took.Seconds(), r.ready.Seconds(), r.shown.Seconds())
-			os.RemoveAll(r.dir)
+			if !s.all {
+				os.RemoveAll(r.dir)
+			} else if _, err := r.keep(s.keep); err != nil {
+				return violated, err
+			}
 			continue
 		}
 		violated = true
