@@ -279,7 +279,7 @@ func (e *Engine) openModel(ctx context.Context, m *model, b books, doubted []eve
 		if next, err = e.newFill(p, *own, b.checkpoints[own.number], candidate); err != nil {
 			return nil, err
 		}
-		next.candidate = true
+		next.candidate.Store(true)
 	}
 	filled := live
 	if next != nil {
@@ -433,7 +433,7 @@ func (e *Engine) promote(ctx context.Context, f *fill) error {
 		lane, old.lane = old.lane, nil
 	}
 	m.live, m.next, m.err = f, nil, nil
-	f.candidate = false
+	f.candidate.Store(false)
 	previous := m.swap.previous
 	e.changedLocked()
 	e.mu.Unlock()

@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -15,7 +16,7 @@ type fill struct {
 	projection Projection
 	lane       *lane         // guarded by Engine.mu; nil once nobody fills it
 	err        error         // why it failed; guarded by Engine.mu
-	candidate  bool          // becomes live once it has caught up
+	candidate  atomic.Bool   // becomes live once it has caught up
 	target     events.Cursor // no candidate becomes live before it has come this far
 
 	rows  *Rows // what gathers; guarded by lane.mu

@@ -127,7 +127,7 @@ func (l *lane) rest(took time.Duration) {
 	l.mu.Lock()
 	behind := l.rows() >= l.engine.options.MaxRows/4
 	for _, f := range l.fills {
-		behind = behind || f.candidate
+		behind = behind || f.candidate.Load()
 	}
 	l.mu.Unlock()
 	if behind {
@@ -360,7 +360,7 @@ func (l *lane) commit(ctx context.Context, fills []*fill, passed map[events.Part
 	l.refresh(passed)
 	e.announce() // not before: who waits looks at the lag as well
 	for _, f := range fills {
-		if f.candidate && e.caughtUp(f) {
+		if f.candidate.Load() && e.caughtUp(f) {
 			if err := e.promote(ctx, f); err != nil && ctx.Err() == nil {
 				l.fail(f, fmt.Errorf("becoming live: %w", err))
 			}

@@ -224,7 +224,7 @@ func (e *Engine) failure(f *fill) error {
 // join lets the new build go on with the log until it is live.
 func (r *replay) join(ctx context.Context, m *model) error {
 	e, f := r.engine, r.fill
-	f.candidate = true
+	f.candidate.Store(true)
 	e.mu.Lock()
 	running := e.ctx
 	e.mu.Unlock()

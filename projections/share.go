@@ -274,7 +274,7 @@ func (e *Engine) ripen(ctx context.Context) error {
 		replaying := m.replaying
 		e.mu.Unlock()
 		switch {
-		case f != nil && !replaying && f.candidate && e.caughtUp(f):
+		case f != nil && !replaying && f.candidate.Load() && e.caughtUp(f):
 			if err := e.promote(ctx, f); err != nil {
 				return err
 			}
