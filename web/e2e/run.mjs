@@ -10,6 +10,7 @@ import { results, Stage } from './stage.mjs'
 import { equal } from './steps.mjs'
 import { answering } from './stories/answering.mjs'
 import { leading } from './stories/leading.mjs'
+import { library } from './stories/library.mjs'
 import { looks } from './stories/looks.mjs'
 import { marks } from './stories/marks.mjs'
 import { meeting } from './stories/meeting.mjs'
@@ -26,7 +27,7 @@ const stage = await Stage.create()
 try {
   await stage.step('the program starts and is ready', () => stage.server.start())
   const wanted = process.argv.slice(2).filter((name) => !name.startsWith('-'))
-  const stories = [meeting, restart, reading, revising, answering, marks, people, leading, looks, parting]
+  const stories = [meeting, restart, reading, revising, answering, marks, people, leading, looks, parting, library]
   for (const story of stories) if (wanted.length === 0 || wanted.includes(story.name)) await story(stage)
   await stage.step('nothing was asked of anybody but the program, and the browser had nothing to complain of', async () => {
     equal(stage.foreign, [], 'foreign requests')

@@ -33,7 +33,7 @@ export type Settled = Pending & ({
 });
 /** Something went wrong that no promise tells. The client goes on by itself. */
 export interface Problem {
-    kind: 'cursor_refused' | 'push_failed' | 'store_failed' | 'token_failed' | 'socket_failed';
+    kind: 'cursor_refused' | 'push_failed' | 'listener_failed' | 'store_failed' | 'token_failed' | 'socket_failed';
     error: unknown;
 }
 export interface Events {

@@ -225,7 +225,9 @@ export class Client {
     tell(name, event) {
         if (this.stopped)
             return;
+        // What a listener does wrong must not end up in the middle of the client.
+        const failed = (error) => (name === 'problem' ? console.error('lishi: listener_failed', error) : this.problem('listener_failed', error));
         for (const listener of [...this.listeners[name]])
-            listener(event);
+            attempt(() => listener(event), () => { }, failed);
     }
 }

@@ -38,6 +38,7 @@ export interface Problem {
   kind:
     | 'cursor_refused' // the server can't serve the cursor: begun anew, ask for the lists
     | 'push_failed' // a push listener threw or rejected: the push comes again
+    | 'listener_failed' // a listener of another event threw or rejected
     | 'store_failed' // the store failed
     | 'token_failed' // the token function failed: it is called again
     | 'socket_failed' // no socket could be made: tried again
@@ -314,6 +315,8 @@ export class Client {
 
   private tell<Name extends keyof Events>(name: Name, event: Events[Name]): void {
     if (this.stopped) return
-    for (const listener of [...this.listeners[name]]) listener(event)
+    // What a listener does wrong must not end up in the middle of the client.
+    const failed = (error: unknown) => (name === 'problem' ? console.error('lishi: listener_failed', error) : this.problem('listener_failed', error))
+    for (const listener of [...this.listeners[name]]) attempt(() => listener(event), () => {}, failed)
   }
 }

@@ -155,3 +155,17 @@ test('many requests go out some at a time, each answer lets the next one go', as
   }
   await Promise.all(all)
 })
+
+test('a listener that throws or rejects is told, and disturbs nothing', async () => {
+  const window = new Window()
+  window.client.on('phase', () => {
+    throw new Error('no')
+  })
+  window.client.on('live', async () => {
+    throw new Error('nor this')
+  })
+  await window.live()
+  await turn()
+  expect(window.client.phase.name).toBe('live')
+  expect(window.problems.map(({ kind, error }) => `${kind} ${String(error)}`)).toEqual(['listener_failed Error: no', 'listener_failed Error: no', 'listener_failed Error: nor this'])
+})
