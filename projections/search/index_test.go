@@ -61,6 +61,7 @@ func TestTheIndexIsUsed(t *testing.T) {
 // A search for a common word reads the newest of the user's texts alone, on the
 // first page and on later ones.
 func TestTheNewestAreReadFirst(t *testing.T) {
+	search.FirstWindow(t, 8192)
 	w := projectiontest.Still(t, projectiontest.DB(t), chat(120_000), search.Projection{}, history.Projection{}, recents.Projection{})
 	s := &spied{DB: w.DB}
 	w.DB = s

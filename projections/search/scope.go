@@ -150,11 +150,11 @@ type window struct{ since, until int64 } // until is exclusive
 // common word needs, and looks at so many times more as long as they do not
 // fill the page.
 var ( // changed by tests alone
-	firstWindow int64 = 8192
+	firstWindow int64 = 32768
 	widen             = 16
 )
 
-const maxWindows = 3
+const maxWindows = 2
 
 // windows are the recorded times at which so many texts of the user lie back,
 // the latest first; none where there are not that many.
