@@ -32,7 +32,7 @@ test: engine ## all tests: Go, the page's, the whole program in a real browser
 test-kafka: engine ## the log and the program on a real Apache Kafka of one and three brokers (needs Java and Maven)
 	@scripts/check-tools java mvn
 	@$(GO) vet -tags kafka ./infra/kafka/... ./infra/app/system ./infra/torture
-	@$(GO) test -tags kafka -count 1 -p 1 -timeout 20m -run Kafka ./infra/kafka/... ./infra/app/system ./infra/torture
+	@$(GO) test -tags kafka -count 1 -p 1 -timeout 30m -run Kafka ./infra/kafka/... ./infra/app/system ./infra/torture
 
 torture: engine ## clients against nodes and brokers that are killed, paused and cut off, their histories checked (docs/torture.md)
 	@$(GO) build -o bin/torture ./infra/torture

@@ -94,24 +94,30 @@ func (h *holdBack) Subscribe(ctx context.Context, topic string) (<-chan *message
 	go func() {
 		defer close(out)
 		for m := range in {
-			for {
-				if at, ok := h.published.Load(m.UUID); ok && time.Since(at.(time.Time)) > 300*time.Millisecond {
-					break
-				}
+			if h.await(m) {
 				select {
-				case <-m.Context().Done():
-					return
-				case <-time.After(10 * time.Millisecond):
+				case out <- m:
+				case <-m.Context().Done(): // its partition went to another; it comes again
 				}
-			}
-			select {
-			case out <- m:
-			case <-m.Context().Done():
-				return
 			}
 		}
 	}()
 	return out, err
+}
+
+// await waits until a message's Publish has returned; false if the message was
+// taken back before.
+func (h *holdBack) await(m *message.Message) bool {
+	for {
+		if at, ok := h.published.Load(m.UUID); ok && time.Since(at.(time.Time)) > 300*time.Millisecond {
+			return true
+		}
+		select {
+		case <-m.Context().Done():
+			return false
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
 
 func (h *holdBack) Close() error { return errors.Join(h.Publisher.Close(), h.Subscriber.Close()) }
