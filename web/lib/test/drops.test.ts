@@ -180,7 +180,7 @@ async function live(seed: number, steps: number): Promise<Life> {
   return life
 }
 
-test.each(Array.from({ length: 12 }, (_, block) => block))('random losses, block %i', async (block) => {
+test.each(Array.from({ length: 12 }, (_, block) => block))('random losses, block %i', { timeout: 60_000 }, async (block) => {
   for (let seed = block * 25; seed < block * 25 + 25; seed++) {
     const life = await live(seed, 160)
     const { model, said, told, client } = life

@@ -51,7 +51,7 @@ test('its examples compile; a wrong param, a wrong url and a field that is none 
   expect(found.at(-1)).toHaveLength(4)
 })
 
-test('there are four examples, and the last one does what it says', async () => {
+test('there are four examples, and the last one does what it says', { timeout: 60_000 }, async () => {
   expect(blocks).toHaveLength(4)
   const [{ Client }, { World }] = [await import('../dist/index.js'), await import('../dist/testing/world.js')]
   const said: unknown[] = []
