@@ -29,7 +29,8 @@ event, compared with it, and made live. The old build stays.
 
 The read models are: ` + strings.Join(names, ", ") + `.
 
-The server must not be running on the same data directory. Exit status 3 means
+The server must not be running on the same data directory. On Kafka and a
+ClickHouse server it may: its nodes change over to the new build. Exit status 3 means
 that the live build was not what the log says; the new one has taken its place.`,
 		Args:      cobra.OnlyValidArgs,
 		ValidArgs: names,

@@ -223,6 +223,15 @@ func testNodes(t *testing.T, brokers string, args ...string) {
 
 	step("the stopped node is back")
 
+	// A replay while all of them run, and change over to its build.
+	out, errs, code := run(t, nil, append([]string{"replay", "history", "--data", t.TempDir(), "--kafka-brokers", brokers, "--clickhouse", "http://" + n.engine}, args...)...)
+	if code != 0 || !strings.Contains(out, "equal to the live build, now live") {
+		t.Fatalf("replay: %d %s %s", code, out, errs)
+	}
+	build := n.sql("SELECT build FROM lishi_live FINAL WHERE name = 'history'")
+	n.shown(a, now(c))
+	step("replayed: " + strings.TrimSpace(out))
+
 	// A rolling restart.
 	for _, s := range n.all {
 		if s == b {
@@ -266,6 +275,9 @@ func testNodes(t *testing.T, brokers string, args ...string) {
 		if times != 1 {
 			t.Errorf("%s reached the reader %d times", text, times)
 		}
+	}
+	if got := n.sql("SELECT build FROM lishi_live FINAL WHERE name = 'history'"); got != build {
+		t.Errorf("build %s of history is live, not the replay's %s", got, build)
 	}
 	for _, table := range []string{"messages", "feed"} { // and the tables hold each event's rows once
 		if got := n.sql("SELECT count() - uniqExact(partition, offset, * EXCEPT (partition, offset)) FROM " + table); got != "0" {
