@@ -23,14 +23,16 @@ func TestServedOverTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shown := ""
+	shown, agreed := "", map[string]bool{}
 	https := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
 		DisableKeepAlives: true, // every request shakes hands
 		TLSClientConfig: &tls.Config{RootCAs: client.Config().RootCAs, NextProtos: []string{"h2", "http/1.1"}, VerifyConnection: func(s tls.ConnectionState) error {
 			shown = s.PeerCertificates[0].Subject.CommonName
-			if s.NegotiatedProtocol != "http/1.1" {
+			// Go's client offers nothing for a request that is to be upgraded.
+			if s.NegotiatedProtocol != "http/1.1" && s.NegotiatedProtocol != "" {
 				t.Errorf("%q was agreed on", s.NegotiatedProtocol)
 			}
+			agreed[s.NegotiatedProtocol] = true
 			return nil
 		}},
 	}}
@@ -87,6 +89,9 @@ func TestServedOverTLS(t *testing.T) {
 	}
 	if _, resp, err := websocket.Dial(ctx, "wss://"+s.addr+"/ws", &websocket.DialOptions{HTTPClient: https, HTTPHeader: http.Header{"Origin": {"http://" + s.addr}}}); err == nil || resp.StatusCode != http.StatusForbidden {
 		t.Errorf("a page without TLS may connect: %v", err)
+	}
+	if !agreed["http/1.1"] {
+		t.Error("HTTP/1.1 was never agreed on")
 	}
 	if status := s.terminate(); status != 0 {
 		t.Errorf("status %d\n%s", status, s.log)
