@@ -100,6 +100,10 @@ func run(ctx context.Context, seed uint64, s shape, o options) (*outcome, error)
 	go func() {
 		<-working.Done()
 		sleep(ctx, 300*time.Millisecond) // the plan's last undoing
+		if ctx.Err() != nil {
+			healed <- ctx.Err()
+			return
+		}
 		healed <- c.Heal(o.limit)
 	}()
 	<-working.Done()
