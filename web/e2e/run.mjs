@@ -12,6 +12,7 @@ import { answering } from './stories/answering.mjs'
 import { leading } from './stories/leading.mjs'
 import { library } from './stories/library.mjs'
 import { looks } from './stories/looks.mjs'
+import { magnitude } from './stories/magnitude.mjs'
 import { marks } from './stories/marks.mjs'
 import { meeting } from './stories/meeting.mjs'
 import { parting } from './stories/parting.mjs'
@@ -19,6 +20,7 @@ import { people } from './stories/people.mjs'
 import { reading } from './stories/reading.mjs'
 import { restart } from './stories/restart.mjs'
 import { revising } from './stories/revising.mjs'
+import { windows } from './stories/windows.mjs'
 
 rmSync(results, { recursive: true, force: true })
 mkdirSync(results, { recursive: true })
@@ -27,7 +29,7 @@ const stage = await Stage.create()
 try {
   await stage.step('the program starts and is ready', () => stage.server.start())
   const wanted = process.argv.slice(2).filter((name) => !name.startsWith('-'))
-  const stories = [meeting, restart, reading, revising, answering, marks, people, leading, looks, parting, library]
+  const stories = [meeting, restart, reading, revising, answering, marks, people, leading, looks, parting, library, windows, magnitude]
   for (const story of stories) if (wanted.length === 0 || wanted.includes(story.name)) await story(stage)
   await stage.step('nothing was asked of anybody but the program, and the browser had nothing to complain of', async () => {
     equal(stage.foreign, [], 'foreign requests')

@@ -1,10 +1,11 @@
 // The real program under test: started, killed without mercy, started again on
 // the same data and port.
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { createWriteStream, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 
 const readyWithin = 90_000
 
@@ -17,10 +18,11 @@ async function freePort() {
 }
 
 export class Server {
-  static async create(binary, logFile) {
+  static async create(binary, logFile, flags = []) {
     if (!existsSync(binary)) throw new Error(`there is no program at ${binary}: run \`make build\` first, or set LISHI_BIN`)
     const server = new Server()
     server.binary = binary
+    server.flags = flags
     server.port = await freePort()
     server.data = mkdtempSync(join(tmpdir(), 'lishi-e2e-'))
     server.log = createWriteStream(logFile)
@@ -31,8 +33,14 @@ export class Server {
     return `http://127.0.0.1:${this.port}`
   }
 
+  /** Runs another command of the program on the same data, while it does not serve; gives what it says. */
+  async run(...args) {
+    const { stdout } = await promisify(execFile)(this.binary, [...args, '--data', this.data])
+    return stdout.trim()
+  }
+
   async start() {
-    const child = spawn(this.binary, ['serve', '--demo', '--listen', `127.0.0.1:${this.port}`, '--data', this.data], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(this.binary, ['serve', '--demo', '--listen', `127.0.0.1:${this.port}`, '--data', this.data, ...this.flags], { stdio: ['ignore', 'pipe', 'pipe'] })
     child.stdout.pipe(this.log, { end: false })
     child.stderr.pipe(this.log, { end: false })
     this.exited = new Promise((resolve) => child.once('exit', (code, signal) => resolve(signal ?? code)))

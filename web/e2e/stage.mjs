@@ -18,18 +18,26 @@ export class Stage {
   foreign = []
   /** Set while the program is killed: connections fail then, as they should. */
   down = false
+  #servers = []
   #pages = new Map()
   #steps = new Steps(() => this.#photograph())
 
   static async create() {
     const stage = new Stage()
-    stage.server = await Server.create(resolve(root, process.env.LISHI_BIN || '../bin/lishi'), resolve(results, 'server.log'))
+    stage.server = await stage.another('server')
     stage.browser = await chromium.launch({
       executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
       headless: true,
       args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
     })
     return stage
+  }
+
+  /** A program of its own, with its own data. */
+  async another(name, flags) {
+    const server = await Server.create(resolve(root, process.env.LISHI_BIN || '../bin/lishi'), resolve(results, `${name}.log`), flags)
+    this.#servers.push(server)
+    return server
   }
 
   get passed() {
@@ -79,11 +87,12 @@ export class Stage {
 
   async end() {
     await this.browser.close()
-    await this.server.remove()
+    for (const server of this.#servers) await server.remove()
   }
 
   #watch(url) {
-    if (new URL(url).host !== new URL(this.server.origin).host) this.foreign.push(url)
+    if (url.startsWith('data:')) return // what the page holds itself
+    if (!this.#servers.some(({ origin }) => new URL(url).host === new URL(origin).host)) this.foreign.push(url)
   }
 
   async #photograph() {

@@ -28,14 +28,14 @@ export async function revising(stage) {
     await field.press('Enter')
     for (const person of [daiyu, xiangyun]) {
       await person.sees('明日巳时来潇湘馆')
-      await person.said('明日巳时来潇湘馆').getByText('编辑过').waitFor()
+      await person.said('明日巳时来潇湘馆').getByText('编辑').waitFor()
       equal(await person.said('明日己时来潇湘馆').count(), 0, 'the old text')
     }
     await xiangyun.row('林黛玉').getByText('明日巳时来潇湘馆').waitFor()
     equal(await daiyu.field.inputValue(), '写到一半的话', 'the draft after the edit')
     await daiyu.field.fill('')
     await xiangyun.page.reload()
-    await xiangyun.said('明日巳时来潇湘馆').getByText('编辑过').waitFor()
+    await xiangyun.said('明日巳时来潇湘馆').getByText('编辑').waitFor()
   })
 
   await stage.step('a recalled message is gone for the other one, and is not unread', async () => {

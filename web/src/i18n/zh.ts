@@ -96,7 +96,7 @@ export const zh = {
   recalledBy: '{name}撤回了一条消息',
   recalledOfMine: '{name}撤回了你的一条消息',
   recalledOf: '{name}撤回了{sender}的一条消息',
-  editedAt: '{time} 编辑过',
+  editedAt: '编辑于 {time}',
   reply: '回复',
   copyText: '复制文字',
   replyingTo: '回复 {name}',

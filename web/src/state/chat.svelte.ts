@@ -1,4 +1,4 @@
-import { getContext, setContext } from 'svelte'
+import { getContext, setContext, tick } from 'svelte'
 import { t } from '../i18n/language.svelte'
 import { Client, RequestError, WebStore, type Environment, type Phase, type Push } from '@lishi/client'
 import type { ConversationKey } from '../protocol/conversation'
@@ -71,9 +71,12 @@ export class Chat {
     this.conversations.restoreOutgoing()
     if (resumed) return
     this.conversations.reset()
-    this.contacts.refresh()
-    void this.conversations.recents.refresh()
-    void this.lookUpMyself()
+    // What is open asks first: its words are waited for.
+    void tick().then(() => {
+      void this.conversations.recents.refresh()
+      this.contacts.refresh()
+      void this.lookUpMyself()
+    })
   }
 
   private async lookUpMyself(): Promise<void> {
@@ -160,6 +163,7 @@ export class Chat {
     if (this.phase.name !== 'live' || this.environment.now() - this.friendsAskedAt < 30_000) return
     this.friendsAskedAt = this.environment.now()
     void this.contacts.folders.refresh()
+    if (this.contacts.waiting > 0) this.contacts.lookAtRequests()
   }
 }
 

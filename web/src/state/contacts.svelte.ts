@@ -80,6 +80,13 @@ export class Contacts {
     return [this.folders, this.groups, this.blocked, this.friendApplications, this.groupApplications]
   }
 
+  /** What waits may have expired meanwhile. */
+  lookAtRequests(): void {
+    if (!this.friendApplications.loaded) return // they are on their way
+    void this.friendApplications.refresh()
+    void this.groupApplications.refresh()
+  }
+
   groupName(groupId: string): string {
     return this.groupsById.get(groupId)?.groupName ?? this.pastGroups.get(groupId) ?? groupId
   }
@@ -158,8 +165,11 @@ export class Contacts {
   /** Answers an invitation that came to the own user, or an application to an own group. */
   async verifyGroup(row: GroupApplicationRow, agreed: boolean, note: string): Promise<void> {
     const url = row.applyType === applyType.invitation ? '/group/userVerify' : '/group/groupVerify'
-    await this.client.command(url, { applyGroupId: row.applyGroupId, applyState: agreed ? apply.agreed : apply.refused, note })
-    await Promise.all([this.groupApplications.refresh(), this.groups.refresh()])
+    try {
+      await this.client.command(url, { applyGroupId: row.applyGroupId, applyState: agreed ? apply.agreed : apply.refused, note })
+    } finally {
+      await Promise.all([this.groupApplications.refresh(), this.groups.refresh()]) // also to see why it was refused
+    }
     this.membersChanged(row.groupId, [row.applyType === applyType.application ? row.applyUserId : this.me])
   }
 

@@ -18,8 +18,11 @@ export class Friendship {
   }
 
   async verify(row: FriendApplicationRow, agreed: boolean, note: string): Promise<void> {
-    await this.client.command('/friend/verifyFriend', { applyFriendId: row.applyFriendId, applyState: agreed ? apply.agreed : apply.refused, note })
-    await Promise.all([this.contacts.friendApplications.refresh(), this.contacts.folders.refresh()])
+    try {
+      await this.client.command('/friend/verifyFriend', { applyFriendId: row.applyFriendId, applyState: agreed ? apply.agreed : apply.refused, note })
+    } finally {
+      await Promise.all([this.contacts.friendApplications.refresh(), this.contacts.folders.refresh()]) // also to see why it was refused
+    }
   }
 
   async end(friendId: string): Promise<void> {
