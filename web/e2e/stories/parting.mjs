@@ -14,7 +14,7 @@ export async function parting(stage) {
     await mine.getByRole('button', { name: '退出群聊' }).click()
     await xiangyun.page.getByRole('dialog').getByRole('button', { name: '退出群聊' }).click()
     await xiangyun.page.getByText('你不在这个群里').waitFor()
-    await xiangyun.sees('我都收到了') // one's own past stays readable
+    await xiangyun.sees('这一句读给你听') // one's own past stays readable
     await daiyu.open(group)
     const details = await daiyu.details()
     await details.getByText('1 人').waitFor()
