@@ -3,6 +3,7 @@ package ws
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ type recorded struct {
 	closed   map[string]int
 	requests map[string]int
 	pushed   map[string]int
+	on8      atomic.Pointer[func()] // called once, at the next push 8, while everything else is held
 }
 
 func (r *recorded) note(f func()) {
@@ -33,7 +35,14 @@ func (r *recorded) Closed(code string) { r.note(func() { r.closed[code]++ }) }
 func (r *recorded) Requested(url, reason string, _ time.Duration) {
 	r.note(func() { r.requests[url+" "+reason]++ })
 }
-func (r *recorded) Pushed(msgType string, n int) { r.note(func() { r.pushed[msgType] += n }) }
+func (r *recorded) Pushed(msgType string, n int) {
+	r.note(func() { r.pushed[msgType] += n })
+	if msgType == "8" {
+		if f := r.on8.Swap(nil); f != nil {
+			(*f)()
+		}
+	}
+}
 
 // answers is the read model of the tests: what a query gets is set by them.
 type answers struct {

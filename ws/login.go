@@ -154,7 +154,10 @@ func (c *session) join(l login) *commands.Refusal {
 	c.expire()
 	if l.cursor == nil {
 		c.sendLogin(l.uniqueNo, joined)
-		c.release(joined, false)
+		if !c.release(joined, false) { // more came meanwhile than is held: it is read again
+			c.resuming = make(chan struct{})
+			go c.resume(joined, c.meetAgain(), false)
+		}
 		return nil
 	}
 	from := joined.Clone()
@@ -163,7 +166,7 @@ func (c *session) join(l login) *commands.Refusal {
 	}
 	c.sendLogin(l.uniqueNo, from)
 	c.resuming = make(chan struct{})
-	go c.resume(from, joined)
+	go c.resume(from, joined, true)
 	return nil
 }
 

@@ -23,7 +23,7 @@ type Feed interface {
 // resume delivers what the connection missed: the events in (from, joined] of
 // each partition, in order. Live frames are held meanwhile; where they became too
 // many, another round brings them. Then come push 15 and what was held.
-func (c *session) resume(from, joined events.Cursor) {
+func (c *session) resume(from, joined events.Cursor, told bool) {
 	defer close(c.resuming)
 	for {
 		for _, p := range c.server.partitions {
@@ -35,7 +35,7 @@ func (c *session) resume(from, joined events.Cursor) {
 				return
 			}
 		}
-		if c.conn.AwaitQueued(c.ctx, c.server.backlogLimit()) != nil || c.release(joined, true) {
+		if c.conn.AwaitQueued(c.ctx, c.server.backlogLimit()) != nil || c.release(joined, told) {
 			return
 		}
 		from, joined = joined, c.meetAgain()

@@ -410,3 +410,36 @@ func (brokenFeed) Backlog(_ context.Context, _ string, p events.Partition, after
 	each(events.Recorded{Position: events.Position{Partition: p, Offset: after + 1}, Event: events.Event{Body: events.Foreign{}}})
 	return after + 1, errors.New("the database is down")
 }
+
+// More may come while a login without cursor is answered than is held for it.
+func TestALiveLoginLosesNothingWhileItIsAnswered(t *testing.T) {
+	w := newWorld(t, settings{options: Options{Wire: wire.Options{QueueLimit: 32 << 10}}})
+	w.befriend("alice", "bob")
+	x := &traffic{w: w, length: 2000}
+	send := func() {
+		for range 50 {
+			x.do("alice", &commands.SendMessage{ReceiveUserID: "bob", Content: strings.Repeat("x", x.length)}, "m")
+		}
+		x.wait.Wait()
+		w.settle()
+	}
+	bob := w.connect()
+	bob.login("bob") // a token that is renewed logs in again, and pushes come already
+	w.metrics.on8.Store(&send)
+	bob.request(pathLogin, "token", "bob")
+	logins, got := 0, 0
+	for got < 50 {
+		switch f := bob.next(); f["msgType"] {
+		case "8":
+			logins++
+		case "1":
+			got++
+		default:
+			t.Fatalf("%v", f)
+		}
+	}
+	if logins != 1 {
+		t.Errorf("%d answers", logins)
+	}
+	w.silent(bob)
+}
