@@ -30,6 +30,16 @@ func (r *recorded) note(f func()) {
 	f()
 }
 
+// over is how many connections have ended.
+func (r *recorded) over() (n int) {
+	r.note(func() {
+		for _, c := range r.closed {
+			n += c
+		}
+	})
+	return n
+}
+
 func (r *recorded) Connected(d int)    { r.note(func() { r.open += d }) }
 func (r *recorded) Closed(code string) { r.note(func() { r.closed[code]++ }) }
 func (r *recorded) Requested(url, reason string, _ time.Duration) {

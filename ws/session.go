@@ -100,8 +100,8 @@ func (c *session) Closing(r wire.CloseReason) {
 		c.server.hub.logout(p, c)
 		p.leave(c.server.o.Now())
 	}
-	c.server.o.Metrics.Connected(-1)
 	c.server.o.Metrics.Closed(strconv.Itoa(int(r.Code)))
+	c.server.o.Metrics.Connected(-1) // last: who sees that nobody is open sees all ends
 }
 
 // Text implements wire.Handler: one request.
