@@ -77,14 +77,24 @@ func (s *safeBuffer) String() string {
 	return s.b.String()
 }
 
+// given are the addresses that servers have: one on which nobody listens yet must
+// not be given to a second one.
+var given sync.Map
+
+// freeAddr is a loopback address for one server.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		addr := l.Addr().String()
+		l.Close()
+		if _, twice := given.LoadOrStore(addr, true); !twice {
+			return addr
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // lishi prepares a process with nothing of LISHI_ from outside but the engine.

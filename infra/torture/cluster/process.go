@@ -183,12 +183,21 @@ func Build(dir, tags string) (string, error) {
 	return program, nil
 }
 
-// freeAddr is a loopback address that nobody listens on now.
+// given are the addresses that processes have: one on which nobody listens yet
+// must not be given to a second one.
+var given sync.Map
+
+// freeAddr is a loopback address for one process.
 func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	for {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return "", err
+		}
+		addr := l.Addr().String()
+		l.Close()
+		if _, twice := given.LoadOrStore(addr, true); !twice {
+			return addr, nil
+		}
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
 }
