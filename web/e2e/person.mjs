@@ -41,7 +41,7 @@ export class Person {
   }
 
   get log() {
-    return this.page.getByRole('log', { name: '聊天记录' })
+    return this.page.getByRole('log', { name: '聊天记录', exact: true })
   }
 
   async say(text) {

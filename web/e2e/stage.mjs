@@ -1,11 +1,15 @@
+import { mkdirSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { chromium } from 'playwright-core'
+import { speak, translate } from './language.mjs'
 import { Server } from './server.mjs'
 import { Steps } from './steps.mjs'
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
 export const results = resolve(root, 'test-results')
+
+const locales = { zh: 'zh-CN', en: 'en-GB' }
 
 export const desktop = { viewport: { width: 1360, height: 860 }, deviceScaleFactor: 2 }
 export const phone = { viewport: { width: 360, height: 720 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true }
@@ -22,8 +26,10 @@ export class Stage {
   #pages = new Map()
   #steps = new Steps(() => this.#photograph())
 
-  static async create() {
+  static async create(language) {
+    speak(language)
     const stage = new Stage()
+    stage.language = language
     stage.server = await stage.another('server')
     stage.browser = await chromium.launch({
       executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
@@ -35,7 +41,7 @@ export class Stage {
 
   /** A program of its own, with its own data. */
   async another(name, flags) {
-    const server = await Server.create(resolve(root, process.env.LISHI_BIN || '../bin/lishi'), resolve(results, `${name}.log`), flags)
+    const server = await Server.create(resolve(root, process.env.LISHI_BIN || '../bin/lishi'), this.#file(`${name}.log`), flags)
     this.#servers.push(server)
     return server
   }
@@ -54,7 +60,7 @@ export class Stage {
 
   /** A window of its own, with nothing in common with the others. */
   async open(label, options) {
-    const context = await this.browser.newContext({ locale: 'zh-CN', timezoneId: 'Asia/Shanghai', ...options })
+    const context = await this.browser.newContext({ locale: locales[this.language], timezoneId: 'Asia/Shanghai', ...options })
     context.setDefaultTimeout(15_000)
     context.on('request', (request) => this.#watch(request.url()))
     return this.tab(context, label)
@@ -62,6 +68,7 @@ export class Stage {
 
   async tab(context, label) {
     const page = await context.newPage()
+    translate(page)
     this.#pages.set(label, page)
     page.on('pageerror', (error) => this.problems.push(`${label}: ${error.stack ?? error.message}`))
     page.on('console', (message) => {
@@ -79,7 +86,7 @@ export class Stage {
     if (context.pages().length === 0) await context.close()
   }
 
-  async picture(page, name, path = resolve(results, `${name}.png`)) {
+  async picture(page, name, path = this.#file(`${name}.png`)) {
     await page.mouse.move(0, 0)
     await page.waitForFunction(() => document.getAnimations().every((animation) => animation.playState !== 'running'))
     await page.screenshot({ path })
@@ -90,12 +97,18 @@ export class Stage {
     for (const server of this.#servers) await server.remove()
   }
 
+  #file(name) {
+    const directory = resolve(results, this.language)
+    mkdirSync(directory, { recursive: true })
+    return resolve(directory, name)
+  }
+
   #watch(url) {
     if (url.startsWith('data:')) return // what the page holds itself
     if (!this.#servers.some(({ origin }) => new URL(url).host === new URL(origin).host)) this.foreign.push(url)
   }
 
   async #photograph() {
-    for (const [label, page] of this.#pages) await page.screenshot({ path: resolve(results, `failed-${label}.png`) }).catch(() => {})
+    for (const [label, page] of this.#pages) await page.screenshot({ path: this.#file(`failed-${label}.png`) }).catch(() => {})
   }
 }

@@ -1,5 +1,6 @@
 // Words that answer words, name people and lead elsewhere.
 import { accessible } from '../accessibility.mjs'
+import { either } from '../language.mjs'
 import { equal, until } from '../steps.mjs'
 import { group } from './meeting.mjs'
 
@@ -18,7 +19,7 @@ export async function answering(stage) {
     equal(await xiangyun.page.getByText('回复 林黛玉').count(), 0, 'what is answered after Esc')
     await xiangyun.choosesFor('问菊：孤标傲世偕谁隐？', '回复')
     await xiangyun.say('与梅花同隐。')
-    const quote = (person) => person.said('与梅花同隐。').getByRole('button', { name: /^回复/ })
+    const quote = (person) => person.said('与梅花同隐。').getByRole('button', { name: either(/^回复/, /^In reply to/) })
     for (const person of [xiangyun, daiyu]) await quote(person).getByText('问菊：孤标傲世偕谁隐？').waitFor()
     await daiyu.choosesFor('问菊：孤标傲世偕谁隐？', '编辑')
     await daiyu.page.getByRole('textbox', { name: '编辑消息' }).fill('问菊：一样花开为底迟？')
@@ -34,7 +35,7 @@ export async function answering(stage) {
     await xiangyun.say('还是与梅花同隐。')
     await xiangyun.seesSent('还是与梅花同隐。')
     await xiangyun.page.reload()
-    const far = xiangyun.said('还是与梅花同隐。').getByRole('button', { name: /^回复/ })
+    const far = xiangyun.said('还是与梅花同隐。').getByRole('button', { name: either(/^回复/, /^In reply to/) })
     await far.getByText('与梅花同隐。', { exact: true }).waitFor()
     equal((await xiangyun.texts()).includes('与梅花同隐。'), false, 'the page holds the message that is answered')
     await stage.picture(xiangyun.page, 'reply')
@@ -115,7 +116,7 @@ export async function answering(stage) {
     equal(await announced.getAttribute('aria-live'), 'polite', 'how it is read out')
     equal(await xiangyun.log.getAttribute('aria-live'), 'off', 'the log itself')
     await daiyu.say('这一句读给你听')
-    await until('it is read out', async () => (await announced.innerText()).includes('林黛玉说：这一句读给你听'))
+    await until('it is read out', async () => (await announced.innerText()).includes(either('林黛玉说：这一句读给你听', '林黛玉 says: 这一句读给你听')))
     await xiangyun.page.reload()
     await xiangyun.sees('这一句读给你听')
     equal(await announced.innerText(), '', 'what is read out of the past')

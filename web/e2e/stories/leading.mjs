@@ -1,5 +1,6 @@
 // What those who lead a group can do in it, and what the others are offered.
 import { accessible } from '../accessibility.mjs'
+import { t } from '../language.mjs'
 import { Person } from '../person.mjs'
 import { desktop, phone } from '../stage.mjs'
 import { equal, until } from '../steps.mjs'
@@ -48,13 +49,13 @@ export async function leading(stage) {
   })
 
   await stage.step('only what a role allows is offered', async () => {
-    equal(await offered(daiyu, '枕霞旧友'), ['设为管理员', '禁言', '转让群主', '移出'], 'to the owner')
+    equal(await offered(daiyu, '枕霞旧友'), ['设为管理员', '禁言', '转让群主', '移出'].map(t), 'to the owner')
     equal(await offered(xiangyun, '贾宝玉'), [], 'to a member')
     for (const name of ['编辑群资料', '邀请', '解散群聊']) equal(await details(xiangyun).getByRole('button', { name }).count(), 0, `${name}, to a member`)
     equal(await details(daiyu).getByRole('button', { name: '退出群聊' }).count(), 0, 'quitting, to the owner')
     await does(daiyu, '枕霞旧友', '设为管理员')
     await details(xiangyun).getByRole('button', { name: '编辑群资料' }).waitFor()
-    await until('an admin is offered what concerns members', async () => JSON.stringify(await offered(xiangyun, '贾宝玉')) === JSON.stringify(['禁言', '移出']))
+    await until('an admin is offered what concerns members', async () => JSON.stringify(await offered(xiangyun, '贾宝玉')) === JSON.stringify(['禁言', '移出'].map(t)))
     equal(await offered(xiangyun, '林黛玉'), [], 'to an admin, of the owner')
   })
 
@@ -64,7 +65,7 @@ export async function leading(stage) {
     equal(await dialog.getByRole('button', { name: '保存' }).isDisabled(), true, 'saving nothing')
     await dialog.getByRole('textbox', { name: '群名称' }).fill('蟹爪菊社')
     await dialog.getByRole('textbox', { name: /公告/ }).fill(notice)
-    await dialog.getByRole('combobox', { name: '入群方式' }).selectOption('任何人可直接加入')
+    await dialog.getByRole('combobox', { name: '入群方式' }).selectOption(t('任何人可直接加入'))
     await dialog.getByRole('radio', { name: '🦀' }).check()
     for (const colorScheme of ['dark', 'light']) {
       await xiangyun.page.emulateMedia({ colorScheme })

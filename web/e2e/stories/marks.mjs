@@ -1,4 +1,5 @@
 // What is read is told, and stays told.
+import { t } from '../language.mjs'
 import { equal, until } from '../steps.mjs'
 
 const lines = Array.from({ length: 40 }, (_, i) => `慢慢读的第${i + 1}行`)
@@ -15,7 +16,7 @@ export async function marks(stage) {
     await xiangyun.open('林黛玉')
     // The first of the new ones is at the top, so the last ones are still unread.
     await until('some are read, others not', async () => {
-      const left = /^(\d+) 条新消息/.exec((await xiangyun.page.getByRole('button', { name: /条新消息/ }).innerText({ timeout: 1000 })) ?? '')
+      const left = t(/^(\d+) 条新消息/).exec((await xiangyun.page.getByRole('button', { name: /条新消息/ }).innerText({ timeout: 1000 })) ?? '')
       return left !== null && Number(left[1]) > 5 && Number(left[1]) < 40
     })
     await daiyu.log.evaluate((log) => log.scrollTo(0, 0))

@@ -100,7 +100,7 @@ export async function meeting(stage) {
     const details = await daiyu.details()
     await details.getByText('史湘云').waitFor()
     await details.getByText('2 人').waitFor()
-    await daiyu.page.getByText('史湘云接受邀请').waitFor()
+    await daiyu.page.getByText(`史湘云接受邀请，加入了「${group}」`).waitFor()
   })
 
   await stage.step('a third one is invited from the details, and refuses', async () => {

@@ -1,5 +1,6 @@
 // How people are called, where they stand, and whom one wants nothing from.
 import { accessible } from '../accessibility.mjs'
+import { t } from '../language.mjs'
 import { equal, until } from '../steps.mjs'
 
 export async function people(stage) {
@@ -13,7 +14,7 @@ export async function people(stage) {
     await details().getByRole('button', { name: '保存' }).click()
     await daiyu.row('史大妹妹').waitFor()
     await details().getByRole('heading', { name: '史大妹妹' }).waitFor()
-    await details().getByText('昵称: 枕霞旧友').waitFor()
+    await details().getByText(`${t('昵称')}: 枕霞旧友`).waitFor()
     await daiyu.page.reload()
     await daiyu.row('史大妹妹').waitFor()
     await daiyu.open('菊花诗社')
@@ -109,7 +110,7 @@ export async function people(stage) {
     await shows(daiyu, '旧友')
     await xiangyun.page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
     await xiangyun.button(/设置/, false).click()
-    await dialog.getByRole('button', { name: '复制 用户 ID' }).click()
+    await dialog.getByRole('button', { name: `${t('复制')} ${t('用户 ID')}` }).click()
     await dialog.getByText('已复制').waitFor({ state: 'attached' })
     equal(await xiangyun.page.evaluate(() => navigator.clipboard.readText()), 'xiangyun', 'the clipboard')
     await xiangyun.page.keyboard.press('Escape')

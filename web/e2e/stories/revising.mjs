@@ -1,5 +1,6 @@
 // What was said is said better, or taken back, and the other one sees it.
 import { accessible } from '../accessibility.mjs'
+import { t } from '../language.mjs'
 import { equal, until } from '../steps.mjs'
 import { group } from './meeting.mjs'
 
@@ -58,7 +59,7 @@ export async function revising(stage) {
   await stage.step('words are searched, and shown where they were said', async () => {
     const { page } = xiangyun
     const box = page.getByRole('searchbox', { name: '搜索聊天与消息' })
-    const hits = page.getByRole('list', { name: '聊天记录' }).getByRole('button')
+    const hits = page.getByRole('list', { name: '聊天记录', exact: true }).getByRole('button')
     await box.fill('说错了')
     await page.getByText('没有找到消息').waitFor() // it was recalled
     await box.fill('第9句：一字一')
@@ -118,12 +119,12 @@ export async function revising(stage) {
     await xiangyun.sees('社长的话')
     await xiangyun.said('社长的话').hover()
     await xiangyun.said('社长的话').getByRole('button', { name: '更多操作' }).click()
-    equal(await xiangyun.page.getByRole('menuitem').allInnerTexts(), ['回复', '复制文字'], 'a member’s menu on another’s message')
+    equal(await xiangyun.page.getByRole('menuitem').allInnerTexts(), ['回复', '复制文字'].map(t), 'a member’s menu on another’s message')
     await xiangyun.page.keyboard.press('Escape')
 
     await daiyu.said('社长，这一句请裁夺').hover()
     await daiyu.said('社长，这一句请裁夺').getByRole('button', { name: '更多操作' }).click()
-    equal(await daiyu.page.getByRole('menuitem').allInnerTexts(), ['回复', '复制文字', '撤回'], 'an owner’s menu on another’s message')
+    equal(await daiyu.page.getByRole('menuitem').allInnerTexts(), ['回复', '复制文字', '撤回'].map(t), 'an owner’s menu on another’s message')
     for (const colorScheme of ['dark', 'light']) {
       await daiyu.page.emulateMedia({ colorScheme })
       await accessible(daiyu.page, `a message’s menu, ${colorScheme}`)
