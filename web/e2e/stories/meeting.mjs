@@ -2,7 +2,7 @@
 import { accessible } from '../accessibility.mjs'
 import { Person } from '../person.mjs'
 import { desktop, phone } from '../stage.mjs'
-import { equal } from '../steps.mjs'
+import { equal, until } from '../steps.mjs'
 
 export const group = '菊花诗社'
 
@@ -13,7 +13,7 @@ export async function meeting(stage) {
     daiyu = new Person(await stage.open('daiyu', desktop), '林黛玉')
     xiangyun = new Person(await stage.open('xiangyun', desktop), '史湘云')
     await daiyu.page.goto(stage.server.origin)
-    equal(await daiyu.page.getByRole('listitem').count(), 5, 'cards')
+    await until('there are five cards', async () => (await daiyu.page.getByRole('listitem').count()) === 5)
     await accessible(daiyu.page, 'welcome')
     await stage.picture(daiyu.page, 'welcome')
     await daiyu.enter(stage.server.origin)
