@@ -11,8 +11,6 @@ package merkle
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
-	"fmt"
 	"math/bits"
 
 	"lishi/events"
@@ -20,7 +18,7 @@ import (
 
 // Tree is what must be known of a partition's tree so that it can grow: the
 // roots of its perfect subtrees, one for each bit that is set in its size. It is
-// for one goroutine at a time; a copy made by Clone stays as it is.
+// for one goroutine at a time.
 type Tree struct {
 	size     int64
 	subtrees []events.Hash // from the left, largest first
@@ -28,9 +26,6 @@ type Tree struct {
 
 // Size is the number of leaves.
 func (t *Tree) Size() int64 { return t.size }
-
-// Clone is a copy that does not change when t grows.
-func (t *Tree) Clone() Tree { return Tree{t.size, append([]events.Hash(nil), t.subtrees...)} }
 
 // Append adds the next leaf, and appends to dst the hashes that this made final:
 // the leaf, then the root of each perfect subtree that it completes, from the
@@ -69,31 +64,4 @@ func node(left, right events.Hash) events.Hash {
 	copy(b[1:], left[:])
 	copy(b[1+sha256.Size:], right[:])
 	return sha256.Sum256(b[:])
-}
-
-// MarshalBinary writes the size as eight bytes, then the subtrees' roots.
-func (t *Tree) MarshalBinary() ([]byte, error) {
-	b := binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(t.subtrees)*sha256.Size), uint64(t.size))
-	for i := range t.subtrees {
-		b = append(b, t.subtrees[i][:]...)
-	}
-	return b, nil
-}
-
-// UnmarshalBinary reads what MarshalBinary wrote. It can't tell whether the
-// hashes are right; the root under a signature can.
-func (t *Tree) UnmarshalBinary(b []byte) error {
-	if len(b) < 8 || int64(binary.BigEndian.Uint64(b)) < 0 {
-		return fmt.Errorf("merkle: %d bytes are no tree", len(b))
-	}
-	size := binary.BigEndian.Uint64(b)
-	b = b[8:]
-	if n := bits.OnesCount64(size); len(b) != n*sha256.Size {
-		return fmt.Errorf("merkle: a tree of %d leaves has %d subtrees, not %d bytes of them", size, n, len(b))
-	}
-	*t = Tree{size: int64(size)}
-	for ; len(b) > 0; b = b[sha256.Size:] {
-		t.subtrees = append(t.subtrees, events.Hash(b[:sha256.Size]))
-	}
-	return nil
 }

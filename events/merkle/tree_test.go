@@ -89,13 +89,6 @@ func TestTreeIsTheOneOfTheRFCAndOfTlog(t *testing.T) {
 				}
 			}
 			leaves = append(leaves, h)
-			if rapid.Bool().Draw(t, "written and read") {
-				b, _ := tree.MarshalBinary()
-				tree = Tree{}
-				if err := tree.UnmarshalBinary(b); err != nil {
-					t.Fatal(err)
-				}
-			}
 		}
 		got := tree.Root()
 		if got != root(leaves) {
@@ -105,35 +98,6 @@ func TestTreeIsTheOneOfTheRFCAndOfTlog(t *testing.T) {
 			t.Fatalf("of %d leaves the root is %x, tlog's is %x (%v)", len(leaves), got, h, err)
 		}
 	})
-}
-
-func TestCloneStaysAsItIs(t *testing.T) {
-	var tree Tree
-	for i := range 21 {
-		c := tree.Clone()
-		before := c.Root()
-		tree.Append(nil, leaf([]byte{byte(i)}))
-		tree.Append(nil, leaf([]byte{byte(i), 1}))
-		if c.Root() != before || c.Size() != int64(2*i) {
-			t.Fatalf("a copy of size %d changed", 2*i)
-		}
-	}
-}
-
-func TestUnmarshalRefusesWhatIsNoTree(t *testing.T) {
-	var tree Tree
-	for i := range 5 {
-		tree.Append(nil, leaf([]byte{byte(i)}))
-	}
-	good, _ := tree.MarshalBinary()
-	for n := range len(good) {
-		if (&Tree{}).UnmarshalBinary(good[:n]) == nil {
-			t.Errorf("cut after %d bytes it is read", n)
-		}
-	}
-	if (&Tree{}).UnmarshalBinary(append(good, 0)) == nil || (&Tree{}).UnmarshalBinary(append([]byte{0xFF}, good[1:]...)) == nil {
-		t.Error("a tree of another length is read")
-	}
 }
 
 func BenchmarkAppend(b *testing.B) {
