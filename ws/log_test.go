@@ -115,6 +115,13 @@ func (m *memoryLog) pause(on bool) {
 	m.poke()
 }
 
+// waiting is the number of events that a paused log has not taken yet.
+func (m *memoryLog) waiting() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.queue)
+}
+
 func (m *memoryLog) fail(err error) {
 	m.mu.Lock()
 	m.down = err

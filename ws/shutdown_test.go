@@ -16,7 +16,7 @@ func TestShutdown(t *testing.T) {
 	alice, bob := w.as("alice"), w.as("bob")
 	w.log.pause(true)
 	alice.request("/chat/sendMessage", "token", "alice", "uniqueNo", "1", "receiveUserId", "bob", "messageContent", "x")
-	eventually(t, "the command is under way", func() bool { return w.server.under.Load() == 1 })
+	eventually(t, "the command waits for the log", func() bool { return w.log.waiting() == 1 })
 	done := make(chan error, 1)
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -51,7 +51,7 @@ func TestShutdownGivesUpInTime(t *testing.T) {
 	alice := w.as("alice")
 	w.log.pause(true)
 	alice.request("/chat/sendMessage", "token", "alice", "uniqueNo", "1", "receiveUserId", "bob", "messageContent", "x")
-	eventually(t, "the command is under way", func() bool { return w.server.under.Load() == 1 })
+	eventually(t, "the command waits for the log", func() bool { return w.log.waiting() == 1 })
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
 	if err := w.server.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {

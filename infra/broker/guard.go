@@ -35,6 +35,8 @@ func (g guard) Accept() (net.Conn, error) {
 }
 
 // guardedConn looks at the first six bytes of every request: length and kind.
+// The length is judged as soon as it is there: with its four bytes alone kfake
+// would already make room for what they name.
 type guardedConn struct {
 	net.Conn
 	head    []byte // of the request being read, as far as it came
@@ -51,36 +53,46 @@ func (c *guardedConn) Read(b []byte) (int, error) {
 			in = in[skip:]
 			continue
 		}
-		take := min(cap(c.head)-len(c.head), len(in))
-		c.head, in = append(c.head, in[:take]...), in[take:]
-		if len(c.head) == cap(c.head) {
-			if err := c.check(); err != nil {
-				c.Conn.Close()
-				return 0, err
-			}
-			c.head = c.head[:0]
+		c.head, in = append(c.head, in[0]), in[1:]
+		if err := c.check(); err != nil {
+			c.Conn.Close()
+			return 0, err
 		}
 	}
 	return n, err
 }
 
+// check judges the head as far as it has come, and lets the rest of a request
+// pass once it is whole.
 func (c *guardedConn) check() error {
-	size := int64(binary.BigEndian.Uint32(c.head))
-	key := int16(binary.BigEndian.Uint16(c.head[4:]))
-	limit := int64(maxRequest)
-	if !c.greeted {
-		limit = maxFirstRequest
-		switch kmsg.Key(key) {
-		case kmsg.ApiVersions, kmsg.SASLHandshake:
-		case kmsg.SASLAuthenticate:
-			c.greeted = true
-		default:
-			return fmt.Errorf("embedded broker: request %d before authentication", key)
+	switch len(c.head) {
+	case 4:
+		limit := int64(maxRequest)
+		if !c.greeted {
+			limit = maxFirstRequest
 		}
+		if size := c.size(); size < 8 || size > limit {
+			return fmt.Errorf("embedded broker: not a request: %d bytes", size)
+		}
+	case 6:
+		key := int16(binary.BigEndian.Uint16(c.head[4:]))
+		if kmsg.RequestForKey(key) == nil {
+			return fmt.Errorf("embedded broker: not a request: kind %d", key)
+		}
+		if !c.greeted {
+			switch kmsg.Key(key) {
+			case kmsg.ApiVersions, kmsg.SASLHandshake:
+			case kmsg.SASLAuthenticate:
+				c.greeted = true
+			default:
+				return fmt.Errorf("embedded broker: request %d before authentication", key)
+			}
+		}
+		c.rest = int(c.size()) - 2
+		c.head = c.head[:0]
 	}
-	if size < 8 || size > limit || kmsg.RequestForKey(key) == nil {
-		return fmt.Errorf("embedded broker: not a request: %d bytes, kind %d", size, key)
-	}
-	c.rest = int(size) - 2
 	return nil
 }
+
+// size is the length that the request's first four bytes name.
+func (c *guardedConn) size() int64 { return int64(binary.BigEndian.Uint32(c.head)) }
