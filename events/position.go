@@ -160,14 +160,14 @@ func (c Cursor) Covers(d Cursor) bool {
 	return true
 }
 
-// Layout says how many partitions each topic has. It is fixed when a log is
-// created and written in log.opened.
+// Layout says how many partitions each topic of the chat has. It is fixed when a
+// log is created and written in log.opened. Topics beside it have one each.
 type Layout struct {
 	Conversations int32
 	Users         int32
 }
 
-// Partitions lists all partitions, topics in order.
+// Partitions lists all partitions of the chat, topics in order.
 func (l Layout) Partitions() []Partition {
 	var ps []Partition
 	for n := range l.Conversations {
@@ -179,12 +179,24 @@ func (l Layout) Partitions() []Partition {
 	return ps
 }
 
-// Count is the number of partitions of a topic.
+// WithBeside lists all partitions: those of the chat, then those beside it.
+func (l Layout) WithBeside() []Partition {
+	ps := l.Partitions()
+	for _, t := range Beside {
+		ps = append(ps, Partition{Topic: t})
+	}
+	return ps
+}
+
+// Count is the number of partitions of a topic of the chat; 0 of any other.
 func (l Layout) Count(t Topic) int32 {
-	if t == Users {
+	switch t {
+	case Conversations:
+		return l.Conversations
+	case Users:
 		return l.Users
 	}
-	return l.Conversations
+	return 0
 }
 
 // Partition is where a stream lives: murmur2 of its key, as Kafka's Java client
@@ -192,6 +204,9 @@ func (l Layout) Count(t Topic) int32 {
 func (l Layout) Partition(s Stream) Partition {
 	var room [2*64 + 4]byte
 	t := s.Topic()
+	if t.beside() {
+		return Partition{Topic: t}
+	}
 	return Partition{t, int32(murmur2(s.appendKey(room[:0]))&0x7fffffff) % l.Count(t)}
 }
 

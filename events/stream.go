@@ -18,10 +18,20 @@ const (
 	Conversations Topic = 'c'
 	// Users holds registration, profile and read marks.
 	Users Topic = 'u'
+	// Audit holds what auditors looked at.
+	Audit Topic = 'a'
+	// Seals holds the signed checkpoints of the others, and changes of the key.
+	Seals Topic = 's'
 )
 
-// Topics lists every topic, in the order cursors are written.
-var Topics = []Topic{Conversations, Users}
+var (
+	// Topics lists those of the chat, in the order cursors are written: what
+	// the ledger folds.
+	Topics = []Topic{Conversations, Users}
+	// Beside lists the topics that stand beside the chat: one partition each,
+	// which no ledger folds and no client is told of.
+	Beside = []Topic{Audit, Seals}
+)
 
 // Name is the topic's name on Kafka, before any deployment prefix.
 func (t Topic) Name() string {
@@ -30,11 +40,17 @@ func (t Topic) Name() string {
 		return "lishi.conversations"
 	case Users:
 		return "lishi.users"
+	case Audit:
+		return "lishi.audit"
+	case Seals:
+		return "lishi.seals"
 	}
 	return "lishi.unknown-" + string(rune(t))
 }
 
-func (t Topic) valid() bool { return t == Conversations || t == Users }
+func (t Topic) valid() bool { return t == Conversations || t == Users || t.beside() }
+
+func (t Topic) beside() bool { return t == Audit || t == Seals }
 
 // Kind says what a stream is about; it picks the topic.
 type Kind byte
@@ -46,6 +62,11 @@ const (
 	Group Kind = 'g'
 	// User is one person: registration, profile, folders, read marks.
 	User Kind = 'u'
+	// Auditor is what one auditor looked at.
+	Auditor Kind = 'a'
+	// Seal is what was signed of one partition ("c3"), or, under the id "keys",
+	// the changes of the key.
+	Seal Kind = 's'
 	// System is the log itself: log.opened.
 	System Kind = 'l'
 )
@@ -79,8 +100,13 @@ func SystemStream() Stream { return Stream{Kind: System} }
 // Topic is the topic that holds the stream. System records stand in every
 // topic; their appender names the partition itself.
 func (s Stream) Topic() Topic {
-	if s.Kind == User {
+	switch s.Kind {
+	case User:
 		return Users
+	case Auditor:
+		return Audit
+	case Seal:
+		return Seals
 	}
 	return Conversations
 }
@@ -100,7 +126,7 @@ func (s Stream) Other(user string) string {
 
 var unescaper = strings.NewReplacer("%25", "%", "%7C", "|")
 
-// Key is the Kafka key: "p|a|b", "g|id", "u|id" or "l", with '|' and '%' in ids
+// Key is the Kafka key: "p|a|b", "g|id", "u|id", "a|id", "s|c3" or "l", with '|' and '%' in ids
 // percent-escaped.
 func (s Stream) Key() string {
 	var room [2*64 + 4]byte
@@ -151,7 +177,7 @@ func ParseKey(key string) (Stream, error) {
 	switch bar := strings.IndexByte(s.ID, '|'); {
 	case s.Kind == Pair && bar > 0:
 		s.ID, s.Peer = s.ID[:bar], s.ID[bar+1:]
-	case s.Kind == Pair || s.Kind != Group && s.Kind != User:
+	case s.Kind == Pair || s.Kind != Group && s.Kind != User && s.Kind != Auditor && s.Kind != Seal:
 		return bad()
 	}
 	if strings.Contains(s.Peer, "|") || s.Kind != Pair && strings.Contains(s.ID, "|") {

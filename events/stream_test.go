@@ -136,3 +136,22 @@ func FuzzPairKey(f *testing.F) {
 		}
 	})
 }
+
+// Topics beside the chat have one partition each, which the chat's layout does
+// not count, so that no client's cursor can name it.
+func TestTopicsBesideTheChat(t *testing.T) {
+	l := Layout{Conversations: 4, Users: 2}
+	for _, s := range []Stream{{Kind: Seal, ID: "c3"}, {Kind: Auditor, ID: "u|1"}} {
+		p := l.Partition(s)
+		back, err := ParseKey(s.Key())
+		if p.Number != 0 || p.Topic != s.Topic() || l.Count(p.Topic) != 0 || err != nil || back != s {
+			t.Errorf("%v lives in %v, of %d; %v %v", s, p, l.Count(p.Topic), back, err)
+		}
+		if at, err := ParsePosition(p.String() + "-7"); err != nil || at.Partition != p {
+			t.Errorf("%v %v", at, err)
+		}
+	}
+	if all := l.WithBeside(); len(all) != 8 || all[6].String() != "a0" || all[7].String() != "s0" {
+		t.Errorf("%v", all)
+	}
+}

@@ -233,7 +233,7 @@ func (p *program) checkpoints(ctx context.Context, a *kafka.Archive, key merkle.
 
 // partitions are those named, or all.
 func partitions(a *kafka.Archive, named []string) ([]events.Partition, error) {
-	all := a.Layout.Partitions()
+	all := a.Partitions()
 	if len(named) == 0 {
 		return all, nil
 	}

@@ -62,9 +62,9 @@ means that it is damaged. "lishi restore" makes a data directory of a backup.`,
 		}
 		m, added, err := broker.Backup(c.Context(), broker.BackupOptions{
 			Dir: filepath.Join(cfg.Data, "log"), To: filepath.Join(args[0], "log"),
-			// Read marks speak of messages: a mark of a message that the backup
-			// lacks would later mark another as read.
-			First:    []string{cfg.TopicPrefix + events.Users.Name()},
+			// Checkpoints and looks speak of records, read marks of messages: one
+			// of a record that the backup lacks would later speak of another.
+			First:    []string{cfg.TopicPrefix + events.Seals.Name(), cfg.TopicPrefix + events.Audit.Name(), cfg.TopicPrefix + events.Users.Name()},
 			Progress: progress,
 		})
 		finish()

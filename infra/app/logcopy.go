@@ -210,7 +210,7 @@ can be looked at while no server runs on its directory. Nothing is changed.`,
 			Records   int64  `json:"records"`
 		}
 		var rows []row
-		for _, part := range info.Layout.Partitions() {
+		for _, part := range info.Partitions() {
 			rows = append(rows, row{part.String(), info.Records[part]})
 		}
 		if p.asJSON {

@@ -46,8 +46,8 @@ type BackedPartition struct {
 // BackupOptions say what is backed up to where.
 type BackupOptions struct {
 	Dir, To string
-	// First are the topics whose ends are looked up before the others', because
-	// their records speak of records of the others.
+	// First are the topics whose ends are looked up before the others', in this
+	// order, because their records speak of records of those that come later.
 	First []string
 	// Progress is told how many bytes of about how many were "copied" and
 	// "verified"; it may be nil.
@@ -209,29 +209,27 @@ func (m Manifest) partition(name string) BackedPartition {
 }
 
 // durable lists the partitions with their durable ends, those of the topics
-// first named before the others.
+// first named before the others, in their order.
 func (d directory) durable(first []string) ([]BackedPartition, error) {
 	entries, err := os.ReadDir(d.ends())
 	if err != nil {
 		return nil, err
 	}
-	isFirst := func(name string) bool {
-		return slices.ContainsFunc(first, func(topic string) bool {
-			return name[:max(0, strings.LastIndexByte(name, '-'))] == topic
-		})
-	}
-	var parts []BackedPartition
-	for _, want := range []bool{true, false} {
-		for _, e := range entries {
-			if isFirst(e.Name()) != want {
-				continue
-			}
-			end, err := d.readEnd(e.Name())
-			if err != nil {
-				return nil, err
-			}
-			parts = append(parts, BackedPartition{Name: e.Name(), Records: end})
+	turn := func(e os.DirEntry) int {
+		topic := e.Name()[:max(0, strings.LastIndexByte(e.Name(), '-'))]
+		if i := slices.Index(first, topic); i >= 0 {
+			return i
 		}
+		return len(first)
+	}
+	slices.SortStableFunc(entries, func(a, b os.DirEntry) int { return turn(a) - turn(b) })
+	var parts []BackedPartition
+	for _, e := range entries {
+		end, err := d.readEnd(e.Name())
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, BackedPartition{Name: e.Name(), Records: end})
 	}
 	return parts, nil
 }

@@ -96,7 +96,7 @@ type copier struct {
 // openSource finds the log that is to be copied, whole and of one piece.
 func (c *copier) openSource(ctx context.Context) error {
 	info, err := c.from.look(ctx)
-	for _, p := range info.Layout.Partitions() {
+	for _, p := range info.Partitions() {
 		c.ps = append(c.ps, &CopiedPartition{Partition: p, Records: info.Records[p]})
 	}
 	return err
@@ -106,7 +106,12 @@ func (c *copier) openSource(ctx context.Context) error {
 type Info struct {
 	LogID   string
 	Layout  events.Layout
-	Records map[events.Partition]int64
+	Records map[events.Partition]int64 // of the partitions that are there
+}
+
+// Partitions are those of the chat, and those beside it that are there.
+func (i Info) Partitions() []events.Partition {
+	return slices.DeleteFunc(i.Layout.WithBeside(), func(p events.Partition) bool { _, there := i.Records[p]; return !there })
 }
 
 func (l *Log) look(ctx context.Context) (Info, error) {
@@ -114,16 +119,16 @@ func (l *Log) look(ctx context.Context) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	for _, name := range l.topics() {
-		if found[name] == 0 {
+	for _, t := range events.Topics {
+		if name := l.topic(t); found[name] == 0 {
 			return Info{}, &TopicError{name, "it is not there", "name a log that is"}
 		}
 	}
-	l.layout = events.Layout{Conversations: int32(found[l.topic(events.Conversations)]), Users: int32(found[l.topic(events.Users)])}
-	if _, err := l.checkTopics(ctx, l.topics()); err != nil {
+	l.learn(found)
+	if _, err := l.checkTopics(ctx, l.there()); err != nil {
 		return Info{}, err
 	}
-	for i, p := range l.layout.Partitions() {
+	for i, p := range l.partitions() {
 		opened, err := l.firstRecord(ctx, p)
 		if err != nil {
 			return Info{}, err
@@ -135,7 +140,7 @@ func (l *Log) look(ctx context.Context) (Info, error) {
 			return Info{}, err
 		}
 	}
-	bounds, err := l.bounds(ctx, l.topics())
+	bounds, err := l.bounds(ctx, l.there())
 	info := Info{LogID: l.id, Layout: l.layout, Records: map[events.Partition]int64{}}
 	for p, b := range bounds {
 		info.Records[p] = b.end
@@ -247,7 +252,7 @@ func (c *copier) finish(ctx context.Context) error {
 		name string
 		*Log
 	}{{"source", c.from}, {"target", c.to}} {
-		bounds, err := side.bounds(ctx, side.topics())
+		bounds, err := side.bounds(ctx, side.there())
 		if err != nil {
 			return fmt.Errorf("%s: %w", side.name, err)
 		}

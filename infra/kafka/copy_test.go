@@ -71,6 +71,12 @@ func TestCopyFromEmbeddedToKafkaAndBack(t *testing.T) {
 	b := openBroker(t, t.TempDir())
 	first := filled(t, openLog(t, kafka.Options{Embedded: b, Layout: events.Layout{Conversations: 3, Users: 2}}), 300)
 	c := cluster(t, 3)
+	least := func(p events.Partition) int64 { // those beside the chat are opened, no more
+		if first.Layout().Count(p.Topic) == 0 {
+			return 1
+		}
+		return 2
+	}
 	copyOf := func(from, to kafka.Options) kafka.CopyResult {
 		t.Helper()
 		from.Logger, to.Logger = quiet(), quiet()
@@ -79,11 +85,11 @@ func TestCopyFromEmbeddedToKafkaAndBack(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, p := range res.Partitions {
-			if p.Source != p.Target || len(p.Source) != 64 || p.Records < 2 {
+			if p.Source != p.Target || len(p.Source) != 64 || p.Records < least(p.Partition) {
 				t.Errorf("%+v", p)
 			}
 		}
-		if res.LogID != first.ID() || len(res.Partitions) != 5 {
+		if res.LogID != first.ID() || len(res.Partitions) != 7 {
 			t.Errorf("%+v", res)
 		}
 		return res

@@ -244,12 +244,12 @@ func (l *Log) bounds(ctx context.Context, topics []string) (map[events.Partition
 	}
 	req := &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{}}
 	asked := map[string]events.Topic{}
-	for _, t := range events.Topics {
+	for _, t := range allTopics {
 		asked[l.topic(t)] = t
 	}
 	want := 0
 	for _, name := range topics {
-		for n := range int(l.layout.Count(asked[name])) {
+		for n := range int(l.count(asked[name])) {
 			req.Topics[name] = append(req.Topics[name], kafka.FirstOffsetOf(n), kafka.LastOffsetOf(n))
 			want++
 		}

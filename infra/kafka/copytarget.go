@@ -17,9 +17,9 @@ import (
 // openTarget looks at what the target has, and changes nothing.
 func (c *copier) openTarget(ctx context.Context, o Options) error {
 	l := c.to
-	l.layout = c.from.layout
+	l.layout, l.beside = c.from.layout, c.from.beside
 	o.Layout = l.layout
-	names := l.topics()
+	names := l.there()
 	found, err := l.countPartitions(ctx, append(names, l.copying()))
 	if err != nil {
 		return l.unreachable(err)
@@ -31,14 +31,14 @@ func (c *copier) openTarget(ctx context.Context, o Options) error {
 	}
 	c.ready = map[string]bool{}
 	var there []string
-	for _, t := range events.Topics {
+	for _, t := range slices.Concat(events.Topics, l.beside) {
 		n, ok := found[l.topic(t)]
 		if !ok {
 			continue
 		}
 		c.ready[l.topic(t)] = true
 		there = append(there, l.topic(t))
-		if want := int(l.layout.Count(t)); n != want {
+		if want := int(l.count(t)); n != want {
 			return &TopicError{l.topic(t), fmt.Sprintf("it has %d partitions, the source has %d, so streams would be looked for in the wrong ones", n, want),
 				"delete the topic, and the copy makes it; or copy under another topic prefix"}
 		}
@@ -120,9 +120,9 @@ func (c *copier) makeTopics(ctx context.Context) error {
 		c.marked = true
 	}
 	var missing []kafka.TopicConfig
-	for _, t := range events.Topics {
+	for _, t := range slices.Concat(events.Topics, l.beside) {
 		if !c.ready[l.topic(t)] {
-			missing = append(missing, l.topicConfig(l.topic(t), int(l.layout.Count(t)), c.replication))
+			missing = append(missing, l.topicConfig(l.topic(t), int(l.count(t)), c.replication))
 		}
 	}
 	if len(missing) == 0 {
@@ -131,10 +131,10 @@ func (c *copier) makeTopics(ctx context.Context) error {
 	if err := l.create(ctx, missing); err != nil {
 		return err
 	}
-	if _, err := l.awaitTopics(ctx, l.topics()); err != nil {
+	if _, err := l.awaitTopics(ctx, l.there()); err != nil {
 		return err
 	}
-	limit, err := l.checkTopics(ctx, l.topics())
+	limit, err := l.checkTopics(ctx, l.there())
 	l.appender.batchBytes = min(l.appender.batchBytes, limit)
 	return err
 }

@@ -115,6 +115,7 @@ type Log struct {
 	log        *slog.Logger
 	prefix     string
 	layout     events.Layout
+	beside     []events.Topic // those there
 	id         string
 	replicas   int            // that each topic has at least
 	eventBytes int            // that each topic takes at least

@@ -87,7 +87,7 @@ func (p *Publisher) Publish(topic string, ms ...*message.Message) error {
 	if p.closed.Load() {
 		return ErrPubSubClosed
 	}
-	for _, t := range events.Topics {
+	for _, t := range allTopics {
 		if topic == p.log.topic(t) {
 			return fmt.Errorf("%w: topic %s takes events by Append only", events.ErrUnavailable, topic)
 		}

@@ -27,7 +27,7 @@ const (
 func (l *Log) Read(ctx context.Context, after events.Cursor, each func(events.Partition, []events.Recorded) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for p, offset := range after {
-		if p.Number < 0 || p.Number >= l.layout.Count(p.Topic) {
+		if p.Number < 0 || p.Number >= l.count(p.Topic) {
 			return fmt.Errorf("read: there is no partition %s", p)
 		}
 		group.Go(func() error { return l.readPartition(ctx, p, offset+1, each) })
@@ -193,7 +193,7 @@ func decodeBatch(rs []events.Recorded, p events.Partition, next int64, b batchIn
 
 // At implements events.Log.
 func (l *Log) At(ctx context.Context, p events.Position) (events.Recorded, error) {
-	if p.Number < 0 || p.Number >= l.layout.Count(p.Topic) || p.Offset < 0 {
+	if p.Number < 0 || p.Number >= l.count(p.Topic) || p.Offset < 0 {
 		return events.Recorded{}, fmt.Errorf("%s: %w", p, ErrNotThere)
 	}
 	if l.embedded != nil { // don't wait for what isn't there, nor show what isn't durable

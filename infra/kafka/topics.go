@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,10 +34,7 @@ func (l *Log) openTopics(ctx context.Context, o Options) (limit int, err error) 
 			return 0, err
 		}
 	}
-	l.layout = events.Layout{
-		Conversations: int32(found[l.topic(events.Conversations)]),
-		Users:         int32(found[l.topic(events.Users)]),
-	}
+	l.learn(found)
 	err = l.patiently(ctx, func() error { limit, err = l.checkTopics(ctx, names); return err })
 	return limit, err
 }
@@ -55,12 +53,55 @@ func (l *Log) patiently(ctx context.Context, ask func() error) error {
 	}
 }
 
+// allTopics are those of the chat and those beside it.
+var allTopics = slices.Concat(events.Topics, events.Beside)
+
 func (l *Log) topics() []string {
-	names := make([]string, 0, len(events.Topics))
-	for _, t := range events.Topics {
+	names := make([]string, 0, len(allTopics))
+	for _, t := range allTopics {
 		names = append(names, l.topic(t))
 	}
 	return names
+}
+
+// learn takes the layout from the partitions found, and which topics beside the
+// chat are there: a log of an earlier release that is only read has none.
+func (l *Log) learn(found map[string]int) {
+	l.layout = events.Layout{Conversations: int32(found[l.topic(events.Conversations)]), Users: int32(found[l.topic(events.Users)])}
+	l.beside = nil
+	for _, t := range events.Beside {
+		if found[l.topic(t)] > 0 {
+			l.beside = append(l.beside, t)
+		}
+	}
+}
+
+// there are the names of the topics that are there.
+func (l *Log) there() []string {
+	var names []string
+	for _, t := range slices.Concat(events.Topics, l.beside) {
+		names = append(names, l.topic(t))
+	}
+	return names
+}
+
+// partitions are those of the topics that are there.
+func (l *Log) partitions() []events.Partition {
+	ps := l.layout.Partitions()
+	for _, t := range l.beside {
+		ps = append(ps, events.Partition{Topic: t})
+	}
+	return ps
+}
+
+// count is how many partitions a topic has.
+func (l *Log) count(t events.Topic) int32 { return partitionCount(l.layout, t) }
+
+func partitionCount(l events.Layout, t events.Topic) int32 {
+	if slices.Contains(events.Beside, t) {
+		return 1
+	}
+	return l.Count(t)
 }
 
 // findTopics counts the partitions of the topics that are there, and refuses
@@ -104,14 +145,14 @@ func (l *Log) countPartitions(ctx context.Context, names []string) (map[string]i
 
 func (l *Log) createTopics(ctx context.Context, o Options, found map[string]int) error {
 	var topics []kafka.TopicConfig
-	for _, t := range events.Topics {
+	for _, t := range allTopics {
 		if _, there := found[l.topic(t)]; there {
 			continue
 		}
 		if err := l.checkBrokers(ctx, l.topic(t), o.Replication); err != nil {
 			return err
 		}
-		topics = append(topics, l.topicConfig(l.topic(t), int(o.Layout.Count(t)), o.Replication))
+		topics = append(topics, l.topicConfig(l.topic(t), int(partitionCount(o.Layout, t)), o.Replication))
 	}
 	return l.create(ctx, topics)
 }
@@ -148,7 +189,7 @@ func (l *Log) awaitTopics(ctx context.Context, names []string) (map[string]int, 
 // first partition decides which, so that two nodes that start at once agree.
 func (l *Log) openLog(ctx context.Context) (id string, err error) {
 	fresh := rand.Text()
-	for i, p := range l.layout.Partitions() {
+	for i, p := range l.partitions() {
 		if i > 0 {
 			fresh = id
 		}
@@ -167,7 +208,7 @@ func (l *Log) openLog(ctx context.Context) (id string, err error) {
 }
 
 func (l *Log) checkOpened(p events.Partition, id string, opened events.LogOpened) error {
-	switch count := l.layout.Count(p.Topic); {
+	switch count := l.count(p.Topic); {
 	case opened.Format > logFormat:
 		return &TopicError{l.topic(p.Topic), fmt.Sprintf("its format is %d, this lishi reads up to %d", opened.Format, logFormat), "use the newer lishi"}
 	case opened.LogID != id:
@@ -214,7 +255,7 @@ func (l *Log) appendOpened(ctx context.Context, p events.Partition, id string) e
 		ID:     events.NewID(id, "", p.String()),
 		Stream: events.SystemStream(),
 		Time:   time.Now().UTC(),
-		Body:   events.LogOpened{LogID: id, Partitions: l.layout.Count(p.Topic), Format: logFormat},
+		Body:   events.LogOpened{LogID: id, Partitions: l.count(p.Topic), Format: logFormat},
 	})
 	return err
 }

@@ -27,14 +27,14 @@ func TestAuditOfTheEmbeddedLog(t *testing.T) {
 	s.terminate()
 	audit("checkpoint", "--data", data, "--out", safe)
 	checkpoints, err := filepath.Glob(filepath.Join(safe, "*.checkpoint"))
-	if err != nil || len(checkpoints) != 5 {
+	if err != nil || len(checkpoints) != 7 {
 		t.Fatalf("%v %v", checkpoints, err)
 	}
 
 	s = serve(t, data)
 	s.must("ann", "/chat/sendMessage", object{"uniqueNo": no(), "receiveUserId": "bob", "messageContent": "later"})
 	s.terminate()
-	if out := audit(append([]string{"verify", "--log", "--data", data}, checkpoints...)...); strings.Count(out, " holds: ") != 5 {
+	if out := audit(append([]string{"verify", "--log", "--data", data}, checkpoints...)...); strings.Count(out, " holds: ") != 7 {
 		t.Errorf("%s", out)
 	}
 
