@@ -176,7 +176,7 @@ func samples() map[string]Recorded {
 	add := func(suffix string, e Event) {
 		name := e.Body.Type() + ".v1" + suffix
 		e.ID, e.Time = NewID("sample", "u-lin", name), said
-		if e.Actor == "" && e.Stream.Kind != System {
+		if e.Actor == "" && e.Stream.Kind != System && e.Stream.Kind != Seal {
 			e.Actor, e.ActorName, e.Request = "u-lin", "林泽锋", name
 			e.Fingerprint = Fingerprint(e.ID.Derive("fingerprint"))
 		}
@@ -233,5 +233,10 @@ func samples() map[string]Recorded {
 	relation("", user, 4, FolderCreated{Name: "同学", Avatar: "a.png"})
 	relation("", user, 5, FolderDeleted{Folder: id(1005), Avatar: "a.png"})
 	add("", Event{Stream: user, Body: ConversationRead{Conversation: pair.Key(), Read: where}})
+	add("", Event{Stream: Stream{Kind: Seal, ID: "c3"}, Actor: "", Body: CheckpointSigned{
+		Checkpoint: "lishi.log/7c2f/c3\n3\nXOJ8sMkfctCmVQ+lMfHMMUUtIqVAFyt6LN6N7rroFH4=\n\n— lishi.log/7c2f/c3 bqmih5sbH7Cpp9ZXVV6wnGUxQoHGIsSd2oBXxQx3+86LvWBCzRZf+GxMhgnJc6RoEOEF6+JkKxybuUcdV9Z318l9SwQ=\n",
+		Old:        2, Proof: []string{"LRkAw8X/JBp5z2SM/KC50cv87CNhQZ6oq8w0Ws8kh+w=", "2iYmRkP9EB8yUwN/8wmoldiTdZfWPIYUbdL93Ria1OU="},
+	}})
+	add("", Event{Stream: Stream{Kind: Seal, ID: "keys"}, Body: KeyChanged{Change: "lishi.log/7c2f/keys\n1\n6kpsY-KcUgq-9VB7Ey7F-ZVHdq6-vnuSQh7qaRRG0iw\nother\n\n— sig\n"}})
 	return m
 }

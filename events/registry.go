@@ -34,6 +34,7 @@ func (k *kind) livesIn(s Kind) bool { return strings.IndexByte(k.streams, byte(s
 // streamKinds says in which kinds of stream the events of a family live.
 var streamKinds = map[string]string{
 	"log": "l", "message": "pg", "friend": "p", "group": "g", "user": "u", "folder": "u", "conversation": "u",
+	"checkpoint": "s", "key": "s",
 }
 
 // The registry: a new event type is one line here and one struct in types.go.
@@ -67,6 +68,8 @@ var registry = index(
 	row[FolderCreated](1, ByRevision),
 	row[FolderDeleted](1, ByRevision),
 	row[ConversationRead](1, ByMark),
+	row[CheckpointSigned](1, Unordered),
+	row[KeyChanged](1, Unordered),
 )
 
 func row[B Body](version int, o Ordering, up ...upcaster) kind {
@@ -199,3 +202,5 @@ func (UserProfileChanged) Type() string       { return "user.profileChanged" }
 func (FolderCreated) Type() string            { return "folder.created" }
 func (FolderDeleted) Type() string            { return "folder.deleted" }
 func (ConversationRead) Type() string         { return "conversation.read" }
+func (CheckpointSigned) Type() string         { return "checkpoint.signed" }
+func (KeyChanged) Type() string               { return "key.changed" }

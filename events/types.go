@@ -13,6 +13,25 @@ type LogOpened struct {
 	Format     int    `json:"format"`
 }
 
+// CheckpointSigned publishes the signed head of a partition's Merkle tree, in
+// that partition's stream of lishi.seals.
+type CheckpointSigned struct {
+	// Checkpoint is the signed note (C2SP tlog-checkpoint).
+	Checkpoint string `json:"checkpoint"`
+	// Old is the size of a checkpoint published before, 0 if there was none.
+	Old int64 `json:"old"`
+	// Proof are the hashes, in base64, that show that the tree of Old is the
+	// beginning of this one (RFC 6962, section 2.1.2).
+	Proof []string `json:"proof,omitempty"`
+}
+
+// KeyChanged says that another key signs checkpoints from now on.
+type KeyChanged struct {
+	// Change is a note with both keys and the sizes up to which the old one
+	// signed, signed by both.
+	Change string `json:"change"`
+}
+
 // Foreign stands for a record that is not lishi's. It is always void.
 type Foreign struct {
 	Reason string `json:"-"`
