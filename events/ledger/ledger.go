@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,6 +22,7 @@ type Ledger struct {
 	restored tip             // of the record at folded when the ledger was restored
 	window   window
 	voids    offsets
+	reasons  []Verdict // of the voids, in their order
 	recalled offsets // of recalled messages
 	state    state
 
@@ -58,6 +60,7 @@ func (l *Ledger) Admit(r events.Recorded) (Verdict, error) {
 	switch {
 	case v.Void():
 		l.voids.add(offset)
+		l.reasons = append(l.reasons, v)
 		l.lost(&r)
 	default:
 		if b, ok := r.Body.(events.MessageRecalled); ok {
@@ -133,6 +136,17 @@ func (l *Ledger) Void(offset int64) bool {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	return l.voids.has(offset)
+}
+
+// Verdict is that on the record at a folded offset, for ever: Valid, or why it
+// does not count.
+func (l *Ledger) Verdict(offset int64) Verdict {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if i, void := slices.BinarySearch(l.voids, offset); void {
+		return l.reasons[i]
+	}
+	return Valid
 }
 
 // Recalled tells whether the message at an offset has been recalled.

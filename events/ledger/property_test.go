@@ -247,7 +247,7 @@ func TestEveryReaderComesToTheSame(t *testing.T) {
 		fresh := newLedger(c0, smallW)
 		admit := func(l *Ledger, r events.Recorded) {
 			v, err := l.Admit(r)
-			if err != nil || v != w.oracle.verdicts[r.Position.Offset] || l.Void(r.Position.Offset) != v.Void() {
+			if err != nil || v != w.oracle.verdicts[r.Position.Offset] || l.Void(r.Position.Offset) != v.Void() || l.Verdict(r.Position.Offset) != v {
 				t.Fatalf("%s: %s %v, want %s", r.Position, v, err, w.oracle.verdicts[r.Position.Offset])
 			}
 		}
@@ -281,6 +281,11 @@ func TestEveryReaderComesToTheSame(t *testing.T) {
 		for i, l := range []*Ledger{fresh, restored, w.writers[0].l, w.writers[1].l} {
 			if got, err := l.snapshot(); err != nil || !bytes.Equal(got, want) {
 				t.Fatalf("reader %d ends in another state (%v)", i, err)
+			}
+			for _, r := range w.log {
+				if v := l.Verdict(r.Position.Offset); v != w.oracle.verdicts[r.Position.Offset] {
+					t.Fatalf("reader %d says that %s is %s, not %s", i, r.Position, v, w.oracle.verdicts[r.Position.Offset])
+				}
 			}
 			if diff := cmp.Diff(view(w.whole, events.Now, true), view(l, events.Now, true)); diff != "" {
 				t.Fatalf("reader %d has other relations:\n%s", i, diff)

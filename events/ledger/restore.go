@@ -66,6 +66,11 @@ func parseSnapshot(b []byte, width int64) (*Ledger, error) {
 		l.at = time.UnixMilli(p.int()).UTC()
 	}
 	l.voids = p.offsets()
+	for range l.voids {
+		v := Verdict(p.byte())
+		p.need(v.Void() && v < verdicts)
+		l.reasons = append(l.reasons, v)
+	}
 	l.recalled = p.offsets()
 	for range p.count(3) {
 		p.stream(&l.state)

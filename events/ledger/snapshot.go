@@ -15,7 +15,7 @@ import (
 
 // RulesVersion stands in every snapshot. Whoever changes what a verdict or a
 // fold depends on raises it: a snapshot made by other rules is thrown away.
-const RulesVersion = 2
+const RulesVersion = 3
 
 const snapshotMagic = "lishi ledger\n"
 
@@ -24,7 +24,7 @@ const phaseBytes = 128 << 10
 
 // Snapshot writes all that the ledger knows, so that a reader need not begin at
 // offset 0: rules version, width, partition, offset, id and hash of the last
-// record, void and recalled offsets, streams, applications, the window, and
+// record, void offsets with their reasons, recalled ones, streams, applications, the window, and
 // SHA-256 of all that. The same records give the same bytes: what was true when
 // the call began, and Folded of what it returns.
 //
@@ -96,6 +96,9 @@ func (l *Ledger) beginCopy(w *writer) (*copying, error) {
 		w.int(l.at.UnixMilli())
 	}
 	w.offsets(l.voids)
+	for _, v := range l.reasons {
+		w.byte(byte(v))
+	}
 	w.offsets(l.recalled)
 	w.uint(uint64(len(l.state.order)))
 	c := &copying{

@@ -35,8 +35,17 @@ func (a *Archive) Close() error {
 // end. The record is each's until it returns. events.ErrDamaged: there is
 // something in the log that no reader can read past; the error names the place.
 func (a *Archive) Read(ctx context.Context, p events.Partition, from, end int64, each func(offset int64, r events.Record) error) error {
+	return a.log.Records(ctx, p, from, end, each)
+}
+
+// Records hands on the records of a partition from an offset up to and without
+// end, as they stand there. The record is each's until it returns. What is not
+// there is asked for again for a minute, so end is at most what End told.
+// events.ErrDamaged: there is something in the log that no reader can read past;
+// the error names the place.
+func (l *Log) Records(ctx context.Context, p events.Partition, from, end int64, each func(offset int64, r events.Record) error) error {
 	var headers []events.Header
-	return a.log.records(ctx, p, from, end, func(c copiedRecord) error {
+	return l.records(ctx, p, from, end, func(c copiedRecord) error {
 		r, room, err := parsePayload(c.payload, headers[:0])
 		if err != nil {
 			return fmt.Errorf("%w: %s: %w", events.ErrDamaged, events.Position{Partition: p, Offset: c.offset}, err)

@@ -3,7 +3,7 @@
 // truth: it can be deleted at any time, and is thrown away when there is the
 // least doubt about it.
 //
-//	<directory>/<log's id>/<partition>-<offset>.r<rules>   "c3-182736.r2"
+//	<directory>/<log's id>/<partition>-<offset>.r<rules>   "c3-182736.r3"
 package snapshots
 
 import (
