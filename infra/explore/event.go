@@ -31,7 +31,7 @@ type Event struct {
 	Said      string          `json:"said,omitempty"`     // ISO 8601, UTC, milliseconds
 	Recorded  string          `json:"recorded,omitempty"` // likewise
 
-	Judged  bool   `json:"judged"` // false where no ledger has come so far yet
+	Judged  bool   `json:"judged"` // false where no ledger judges, or none has come so far yet
 	Void    bool   `json:"void"`
 	Verdict string `json:"verdict,omitempty"` // the ledger's word: "valid", "repeat", "not member" …
 	Why     string `json:"why,omitempty"`     // of a void record, a sentence

@@ -13,8 +13,8 @@ import (
 // Log is where records are read as they stand.
 type Log interface {
 	Layout() events.Layout
-	// End is the last offset of each partition that may be read.
-	End(ctx context.Context) (events.Cursor, error)
+	// Ends is the last offset of each partition that is there.
+	Ends(ctx context.Context) (events.Cursor, error)
 	// Records hands on the records from an offset up to and without end. The
 	// record is each's until it returns.
 	Records(ctx context.Context, p events.Partition, from, end int64, each func(offset int64, r events.Record) error) error
@@ -58,10 +58,7 @@ func (x *Reader) view(at events.Position, r events.Record) (Event, events.Record
 
 // end is the offset behind the last record of a partition.
 func (x *Reader) end(ctx context.Context, p events.Partition) (int64, error) {
-	if p.Number < 0 || p.Number >= x.Log.Layout().Count(p.Topic) {
-		return 0, fmt.Errorf("the log has no partition %s: %w", p, ErrNotThere)
-	}
-	ends, err := x.Log.End(ctx)
+	ends, err := x.Log.Ends(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -214,7 +211,7 @@ func (x *Reader) backwards(ctx context.Context, out *Events, p events.Partition,
 // verdicts: a log at rest. progress may be nil.
 func Judge(ctx context.Context, log Log, parts []events.Partition, progress func(p events.Partition, done, total int64)) (*ledger.Book, error) {
 	book := ledger.NewBook(log.Layout())
-	ends, err := log.End(ctx)
+	ends, err := log.Ends(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -70,11 +70,27 @@ func (l *Log) End(ctx context.Context) (events.Cursor, error) {
 	return c, nil
 }
 
+// Ends is End of all partitions, those beside the chat among them.
+func (l *Log) Ends(ctx context.Context) (events.Cursor, error) {
+	if l.embedded != nil {
+		return l.synced(l.partitions()), nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, l.conn.timeout)
+	defer cancel()
+	c, err := l.confirmedEnds(ctx, l.partitions())
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", events.ErrUnavailable, err)
+	}
+	return c, nil
+}
+
 // syncedEnds needs no trip: all that anybody was told of is durable, and the
 // embedded broker knows what is.
-func (l *Log) syncedEnds() events.Cursor {
+func (l *Log) syncedEnds() events.Cursor { return l.synced(l.layout.Partitions()) }
+
+func (l *Log) synced(ps []events.Partition) events.Cursor {
 	c := events.Cursor{}
-	for _, p := range l.layout.Partitions() {
+	for _, p := range ps {
 		c[p] = l.embedded.Synced(l.topic(p.Topic), p.Number) - 1
 	}
 	return c
