@@ -23,7 +23,7 @@ type Ledger struct {
 	window   window
 	voids    offsets
 	reasons  []Verdict // of the voids, in their order
-	recalled offsets // of recalled messages
+	recalled offsets   // of recalled messages
 	state    state
 
 	relations Relations
