@@ -5,6 +5,8 @@ package web
 import (
 	"embed"
 	"io/fs"
+	"net/http"
+	"strings"
 )
 
 //go:embed all:dist
@@ -21,4 +23,22 @@ func built() fs.FS {
 		panic(err)
 	}
 	return dist
+}
+
+// Serve serves built files. Those under assets/ may be kept for ever; everything
+// else is asked for each time.
+func Serve(dist fs.FS) http.Handler {
+	files := http.FileServerFS(dist)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Content-Security-Policy", "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'")
+		if strings.HasPrefix(r.URL.Path, "/assets/") {
+			h.Set("Cache-Control", "public, max-age=31536000, immutable")
+		} else {
+			h.Set("Cache-Control", "no-cache")
+		}
+		files.ServeHTTP(w, r)
+	})
 }

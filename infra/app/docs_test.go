@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"flag"
+	"io"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lishi/infra/config"
+	"lishi/infra/console"
 	"lishi/infra/telemetry"
 	"lishi/ws"
 )
@@ -20,27 +22,37 @@ import (
 var update = flag.Bool("update", false, "write the generated parts of docs/ anew")
 
 // The table of urls in docs/protocol.md is the registry's.
-func TestDocsListTheUrls(t *testing.T) {
-	const file = "../../docs/protocol.md"
+func TestDocsListTheUrls(t *testing.T) { documented(t, "docs/protocol.md", "urls", ws.Markdown) }
+
+// That of docs/console.md is the console's.
+func TestDocsListTheConsolesUrls(t *testing.T) {
+	s := console.New(console.Options{}, consoleRoutes(&node{})...)
+	documented(t, "docs/console.md", "urls", s.Markdown)
+}
+
+// documented holds the part of a document between two marks to what writes it.
+func documented(t *testing.T, name, mark string, write func(io.Writer) error) {
+	t.Helper()
+	file := "../../" + name
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var table bytes.Buffer
-	if err := ws.Markdown(&table); err != nil {
+	if err := write(&table); err != nil {
 		t.Fatal(err)
 	}
-	begin, end := []byte("<!-- urls: written by scripts/docs -->\n"), []byte("<!-- /urls -->")
+	begin, end := []byte("<!-- "+mark+": written by scripts/docs -->\n"), []byte("<!-- /"+mark+" -->")
 	i, j := bytes.Index(raw, begin), bytes.Index(raw, end)
 	if i < 0 || j < i {
-		t.Fatal("docs/protocol.md has lost its marks")
+		t.Fatal(name + " has lost its marks")
 	}
 	want := append(append(append([]byte(nil), raw[:i+len(begin)]...), table.Bytes()...), raw[j:]...)
 	if bytes.Equal(raw, want) {
 		return
 	}
 	if !*update {
-		t.Fatal("docs/protocol.md lists other urls than the registry; scripts/docs writes it anew")
+		t.Fatal(name + " lists others than there are; scripts/docs writes it anew")
 	}
 	if err := os.WriteFile(file, want, 0o644); err != nil {
 		t.Fatal(err)
@@ -69,7 +81,7 @@ func TestDocsNameRealThings(t *testing.T) {
 	m.Requested("/x", "ok", 1)
 	m.Pushed("1", 1)
 	figures := metricNames(t, m)
-	for _, file := range []string{"README.md", "docs/operations.md", "docs/architecture.md", "docs/protocol.md", "docs/permissions.md", "CHANGELOG.md"} {
+	for _, file := range []string{"README.md", "docs/operations.md", "docs/architecture.md", "docs/protocol.md", "docs/permissions.md", "docs/console.md", "CHANGELOG.md"} {
 		raw, err := os.ReadFile("../../" + file)
 		if err != nil {
 			t.Fatal(err)

@@ -40,7 +40,7 @@ do the same: --clickhouse https://lishi:PASSWORD@HOST:8123/lishi. Give it TLS to
 		if cfg.EnginePassword == "" && !loopback(cfg.Listen) {
 			return &config.Error{Setting: "engine-password", Origin: "default", Problem: "must be given to listen on " + cfg.Listen + ": whoever reaches the engine may do whatever this process may"}
 		}
-		l, err := listen(c.Context(), cfg.Listen)
+		l, err := listen(c.Context(), cfg.Listen, "listen")
 		if err != nil {
 			return err
 		}

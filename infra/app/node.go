@@ -15,6 +15,7 @@ import (
 	"lishi/infra/certificates"
 	"lishi/infra/clickhouse"
 	"lishi/infra/config"
+	"lishi/infra/console"
 	"lishi/infra/kafka"
 	"lishi/infra/snapshots"
 	"lishi/infra/telemetry"
@@ -48,6 +49,7 @@ type node struct {
 	db        *clickhouse.DB
 	engine    *projections.Engine
 	server    *ws.Server
+	console   *console.Server
 
 	presence *presence.Board
 
@@ -110,6 +112,7 @@ func openNode(ctx context.Context, cfg config.Config, logger *slog.Logger) (_ *n
 	n.presence = presence.New(reads, n.server, presence.Options{Log: logger})
 	reader.Presence = n.presence
 	n.tail.Observe(n.server)
+	n.console = n.openConsole()
 	n.metrics.Register(state{n})
 	return n, nil
 }

@@ -13,8 +13,11 @@ import (
 	"syscall"
 )
 
+// errTaken is that somebody else listens on an address.
+var errTaken = errors.New("is taken")
+
 // listen opens the address, or says who holds it and which flag picks another.
-func listen(ctx context.Context, addr string) (net.Listener, error) {
+func listen(ctx context.Context, addr, flag string) (net.Listener, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err == nil {
 		return l, nil
@@ -28,7 +31,7 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 			by = holder(n)
 		}
 	}
-	return nil, fmt.Errorf("%s is taken%s; choose another address with --listen 127.0.0.1:PORT", addr, by)
+	return nil, fmt.Errorf("%s %w%s; choose another address with --%s 127.0.0.1:PORT", addr, errTaken, by, flag)
 }
 
 // holder names the process that listens on a TCP port, where /proc tells.

@@ -6,11 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"io/fs"
 	"net/http"
 	"os"
 	"runtime"
-	"strings"
 	"syscall"
 	"time"
 
@@ -33,7 +31,7 @@ func (n *node) routes() http.Handler {
 	if n.cfg.Demo {
 		mux.Handle("GET /demo/people", demoPeople(n.keys))
 	}
-	files, urls := page(web.Dist), n.server.HTTP()
+	files, urls := web.Serve(web.Dist), n.server.HTTP()
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if reads := r.Method == http.MethodGet || r.Method == http.MethodHead; reads && !ws.Known(r.URL.Path) {
 			files.ServeHTTP(w, r)
@@ -42,24 +40,6 @@ func (n *node) routes() http.Handler {
 		}
 	})
 	return mux
-}
-
-// page serves the embedded page. Its files carry a hash in their names, so they
-// may be kept for ever; the page itself is asked for each time.
-func page(dist fs.FS) http.Handler {
-	files := http.FileServerFS(dist)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Content-Security-Policy", "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'")
-		if strings.HasPrefix(r.URL.Path, "/assets/") {
-			h.Set("Cache-Control", "public, max-age=31536000, immutable")
-		} else {
-			h.Set("Cache-Control", "no-cache")
-		}
-		files.ServeHTTP(w, r)
-	})
 }
 
 // described serves a description of the protocol. It changes with the program, so

@@ -30,17 +30,17 @@ SIGTERM and Ctrl-C end it in order: no new work is taken, what is under way is
 answered, sockets are closed with 1001. It is gone within the shutdown grace.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, _, err := load(c)
+			cfg, all, err := load(c)
 			if err != nil {
 				return err
 			}
-			return p.run(c.Context(), cfg)
+			return p.run(c.Context(), cfg, all)
 		},
 	})
 }
 
 // run serves until ctx ends or the log turns out to be damaged.
-func (p *program) run(ctx context.Context, cfg config.Config) error {
+func (p *program) run(ctx context.Context, cfg config.Config, all []config.Setting) error {
 	begun := time.Now()
 	logger := telemetry.Logger(p.err, cfg.LogLevel, cfg.LogFormat)
 	if cfg.Demo && !loopback(cfg.Listen) {
@@ -49,11 +49,15 @@ func (p *program) run(ctx context.Context, cfg config.Config) error {
 	if cfg.Demo && cfg.TokenKey == "" && cfg.TokenJWKS != "" {
 		return &config.Error{Setting: "demo", Origin: "flags or environment", Problem: "makes tokens for its people, so it needs token-key beside token-jwks"}
 	}
-	l, err := listen(ctx, cfg.Listen)
+	l, err := listen(ctx, cfg.Listen, "listen")
 	if err != nil {
 		return err
 	}
 	defer l.Close()
+	forConsole, err := listenConsole(ctx, cfg, all, logger)
+	if err != nil {
+		return err
+	}
 	scheme := ""
 	if cfg.TLSCert != "" {
 		t, err := certificates.Server(cfg.TLSCert, cfg.TLSKey, logger)
@@ -61,6 +65,9 @@ func (p *program) run(ctx context.Context, cfg config.Config) error {
 			return &config.Error{Setting: "tls-cert", Origin: "flags, environment or file", Problem: err.Error()}
 		}
 		l, scheme = tls.NewListener(l, t), "s"
+		if forConsole != nil {
+			forConsole = tls.NewListener(forConsole, t)
+		}
 	}
 	if err := debug(ctx, cfg.DebugListen); err != nil {
 		return err
@@ -75,8 +82,9 @@ func (p *program) run(ctx context.Context, cfg config.Config) error {
 	}
 	server := wire.NewServer(behindProxies(networks, n.routes()))
 	server.ErrorLog = slog.NewLogLogger(logger.Handler(), slog.LevelDebug) // of handshakes that failed, mostly
-	served := make(chan error, 1)
+	served := make(chan error, 2)
 	go func() { served <- server.Serve(l) }()
+	endConsole := n.serveConsole(forConsole, networks, served)
 	failed := n.start()
 
 	go func() {
@@ -88,6 +96,7 @@ func (p *program) run(ctx context.Context, cfg config.Config) error {
 				}
 			}
 			p.greet(l.Addr(), scheme, cfg, time.Since(begun))
+			p.greetConsole(n, forConsole, scheme)
 		case <-ctx.Done():
 		}
 	}()
@@ -98,11 +107,12 @@ func (p *program) run(ctx context.Context, cfg config.Config) error {
 	case err = <-failed:
 		logger.Error("stopping", "error", err)
 	case err = <-served:
-		err = fmt.Errorf("serving %s: %w", l.Addr(), err)
+		err = fmt.Errorf("serving: %w", err)
 	}
 	grace, cancel := context.WithTimeout(context.Background(), cfg.ShutdownGrace)
 	defer cancel()
 	l.Close()
+	endConsole(grace)
 	err = errors.Join(err, n.stop(grace))
 	if closing := server.Shutdown(grace); closing != nil {
 		server.Close()
@@ -141,7 +151,7 @@ func debug(ctx context.Context, addr string) error {
 	if !loopback(addr) {
 		return &config.Error{Setting: "debug-listen", Origin: "flags or environment", Problem: addr + " is not a loopback address"}
 	}
-	l, err := listen(ctx, addr)
+	l, err := listen(ctx, addr, "debug-listen")
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"reflect"
 	"slices"
@@ -294,6 +296,9 @@ func (c *Config) check(byName map[string]*Setting) (problems []error) {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		bad("tls-cert", "it and tls-key go together")
 	}
+	if err := checkConsole(c.Console); err != nil {
+		bad("console", "%v", err)
+	}
 	if _, err := ParseNetworks(c.TrustedProxies); err != nil {
 		bad("trusted-proxies", "%v", err)
 	}
@@ -308,6 +313,23 @@ func (c *Config) check(byName map[string]*Setting) (problems []error) {
 		bad("log-format", "%q is not auto, text or json", c.LogFormat)
 	}
 	return problems
+}
+
+// checkConsole takes an address, a url for commands that ask, or off.
+func checkConsole(where string) error {
+	if where == "off" {
+		return nil
+	}
+	if u, err := url.Parse(where); err == nil && (u.Scheme == "http" || u.Scheme == "https") {
+		if u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+			return fmt.Errorf("%q is not a url like https://chat.example.com:8081", where)
+		}
+		return nil
+	}
+	if _, port, err := net.SplitHostPort(where); err != nil || port == "" {
+		return fmt.Errorf("%q is not an address like 127.0.0.1:8081, nor off", where)
+	}
+	return nil
 }
 
 // ParseNetworks reads addresses and networks joined by commas.

@@ -11,8 +11,9 @@ import (
 // have only their settings. What has no part is the server's alone.
 type Config struct {
 	Listen         string `name:"listen" part:"address" default:"127.0.0.1:8080" help:"address of the page, the sockets and the HTTP urls"`
-	TLSCert        string `name:"tls-cert" part:"engine" default:"" help:"PEM file of the certificate, and of its issuers behind it, that the address is served with; read again when it changes; empty: no TLS"`
+	TLSCert        string `name:"tls-cert" part:"engine,console" default:"" help:"PEM file of the certificate, and of its issuers behind it, that the addresses are served with; read again when it changes; empty: no TLS"`
 	TLSKey         string `name:"tls-key" part:"engine" default:"" help:"PEM file of the certificate's key"`
+	Console        string `name:"console" part:"console" default:"127.0.0.1:8081" help:"address of the console, for admins, auditors and analysts alone; off: none. Commands that speak to a running lishi look for it there, or at a url"`
 	TrustedProxies string `name:"trusted-proxies" default:"" help:"addresses and networks (10.0.0.0/8), joined by commas, whose X-Forwarded-For and X-Forwarded-Proto are believed"`
 
 	Data string `name:"data" part:"log,models,tokens,engine,audit" default:"./data" help:"data directory: key, embedded log and embedded ClickHouse"`
@@ -82,7 +83,8 @@ const (
 	Models  Part = "models" // the read models' ClickHouse
 	Engine  Part = "engine" // the embedded one alone
 	Tokens  Part = "tokens"
-	Audit   Part = "audit" // the key of checkpoints
+	Audit   Part = "audit"   // the key of checkpoints
+	Console Part = "console" // where it is
 	Zone    Part = "zone"
 )
 

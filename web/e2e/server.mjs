@@ -40,7 +40,7 @@ export class Server {
   }
 
   async start() {
-    const child = spawn(this.binary, ['serve', '--demo', '--listen', `127.0.0.1:${this.port}`, '--data', this.data, ...this.flags], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(this.binary, ['serve', '--demo', '--listen', `127.0.0.1:${this.port}`, '--console', 'off', '--data', this.data, ...this.flags], { stdio: ['ignore', 'pipe', 'pipe'] })
     child.stdout.pipe(this.log, { end: false })
     child.stderr.pipe(this.log, { end: false })
     this.exited = new Promise((resolve) => child.once('exit', (code, signal) => resolve(signal ?? code)))

@@ -97,7 +97,7 @@ func (c *Cluster) openNode(i int) error {
 		name: name, program: c.options.Program, log: filepath.Join(c.options.Dir, name+".log"),
 		env: append(Environ("LISHI_TOKEN_KEY="+secret, "LISHI_RATE=0"), c.options.Env...),
 		args: []string{
-			"serve", "--listen", addr, "--data", filepath.Join(c.options.Dir, name),
+			"serve", "--listen", addr, "--console", "off", "--data", filepath.Join(c.options.Dir, name),
 			"--deadline", "3s", "--recall-window", "1h", "--log-format", "text", "--log-level", "info",
 		},
 	}}

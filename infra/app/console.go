@@ -1,0 +1,155 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"lishi/infra/config"
+	"lishi/infra/console"
+	"lishi/infra/tokens"
+	"lishi/ws/wire"
+)
+
+// consoleRoutes are what the console can be asked, part by part.
+func consoleRoutes(n *node) []console.Route {
+	return slices.Concat[[]console.Route]()
+}
+
+func (n *node) openConsole() *console.Server {
+	return console.New(console.Options{
+		Verify: n.keys.Verify,
+		About:  console.About{Version: Version, Node: nodeName(n.cfg), Log: n.log.ID(), Zone: n.cfg.Zone},
+		Logger: n.logger,
+	}, consoleRoutes(n)...)
+}
+
+// nodeName tells the nodes of one deployment apart, for people.
+func nodeName(cfg config.Config) string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "?"
+	}
+	return host + " " + cfg.Listen
+}
+
+// listenConsole opens the console's address; nil: there is none. The address that
+// nobody chose is taken by another program without harm: people chat all the same.
+func listenConsole(ctx context.Context, cfg config.Config, all []config.Setting, logger *slog.Logger) (net.Listener, error) {
+	if cfg.Console == "off" {
+		return nil, nil
+	}
+	chosen := slices.ContainsFunc(all, func(s config.Setting) bool { return s.Name == "console" && s.Origin != "default" })
+	if strings.Contains(cfg.Console, "://") {
+		return nil, &config.Error{Setting: "console", Origin: "flags, environment or file", Problem: "a url is for commands that ask; the server needs an address like 127.0.0.1:8081"}
+	}
+	l, err := listen(ctx, cfg.Console, "console")
+	if errors.Is(err, errTaken) && !chosen {
+		logger.Warn("there is no console", "error", err)
+		return nil, nil
+	}
+	if err == nil && !loopback(cfg.Console) && cfg.TLSCert == "" {
+		logger.Warn("the console is reached without TLS: its tokens and what it shows can be read on the way; use tls-cert, or a loopback address behind a proxy that has TLS", "console", cfg.Console)
+	}
+	return l, err
+}
+
+// serveConsole serves the console until the function that it gives is called.
+func (n *node) serveConsole(l net.Listener, trusted []netip.Prefix, served chan<- error) (end func(context.Context)) {
+	if l == nil {
+		return func(context.Context) {}
+	}
+	server := wire.NewServer(behindProxies(trusted, n.console))
+	server.ErrorLog = slog.NewLogLogger(n.logger.Handler(), slog.LevelDebug)
+	server.WriteTimeout = 0 // the console has its own, by route
+	go func() {
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			served <- err
+		}
+	}()
+	return func(ctx context.Context) {
+		n.console.Close()
+		if server.Shutdown(ctx) != nil {
+			server.Close()
+		}
+	}
+}
+
+// demoLink is how long the link to the console works that a demo prints.
+const demoLink = time.Hour
+
+// greetConsole tells where the console is. Like the demo's people, its admin can
+// be anybody who sits at this machine.
+func (p *program) greetConsole(n *node, l net.Listener, s string) {
+	if l == nil {
+		return
+	}
+	link := ""
+	if n.cfg.Demo {
+		if token, err := n.keys.Sign(tokens.Claims{UserID: "demo-admin", Name: "demo", Role: string(console.Admin), Expires: time.Now().Add(demoLink)}); err == nil {
+			link = "#token=" + token
+		}
+	}
+	fmt.Fprintf(p.out, "  console  http%s://%s/%s\n", s, l.Addr(), link)
+	if link != "" {
+		fmt.Fprintf(p.out, "This link opens the console as an admin, for an hour; afterwards: lishi token --user ID --role admin\n")
+	}
+}
+
+// askFlags gives a command what it needs to speak to a running server's console.
+func askFlags(c *cobra.Command) {
+	c.Flags().String("token", "", "token of an admin, auditor or analyst (default: one made with the configured or the data directory's key)")
+	c.Flags().String("reason", "", "why one looks, which is recorded")
+}
+
+// ask is the client of a running server's console: where --console says, with
+// --token, or with one that the key here signs for the role.
+func (p *program) ask(c *cobra.Command, cfg config.Config, role console.Role) (*console.Client, error) {
+	if cfg.Console == "off" {
+		return nil, &config.Error{Setting: "console", Origin: "flags, environment or file", Problem: "is off, so there is no running server to ask; name one with --console"}
+	}
+	client := &console.Client{Base: cfg.Console}
+	if !strings.Contains(client.Base, "://") {
+		scheme := "http://"
+		if cfg.TLSCert != "" {
+			scheme = "https://"
+		}
+		client.Base = scheme + client.Base
+	}
+	client.Reason, _ = c.Flags().GetString("reason")
+	if client.Token, _ = c.Flags().GetString("token"); client.Token != "" {
+		return client, nil
+	}
+	if file := filepath.Join(cfg.Data, tokens.FileName); cfg.TokenKey == "" && cfg.TokenJWKS == "" && !readable(file) {
+		return nil, usageError{fmt.Errorf("give --token, or --data: there is no key to make one with at %s", file)}
+	}
+	k, err := signer(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("give --token: %w", err)
+	}
+	client.Token, err = k.Sign(tokens.Claims{UserID: "lishi " + c.Name(), Role: string(role), Expires: time.Now().Add(askFor)})
+	return client, err
+}
+
+func readable(file string) bool {
+	f, err := os.Open(file)
+	if err == nil {
+		f.Close()
+	}
+	return err == nil
+}
+
+// askFor is how long a command's own token is taken: a streamed answer that
+// takes longer ends with it.
+const askFor = 24 * time.Hour
