@@ -45,6 +45,7 @@ type Reader struct {
 	Log     *slog.Logger
 
 	tables Tables
+	asOf   events.Cursor // nil for the present
 }
 
 // Answer runs a query once the read models it needs show everything up to the
@@ -118,8 +119,11 @@ type Presence interface {
 	Online(ctx context.Context, users []string) map[string]bool
 }
 
-// FriendStates gives users' friendState on the wire.
+// FriendStates gives users' friendState on the wire; empty of the past.
 func (r Reader) FriendStates(ctx context.Context, users []string) map[string]string {
+	if r.Past() {
+		return nil
+	}
 	var online map[string]bool
 	if r.Presence != nil && len(users) > 0 {
 		online = r.Presence.Online(ctx, users)

@@ -17,7 +17,7 @@ func (Blocks) Needs() []string { return []string{Name} }
 // Run implements projections.Query.
 func (Blocks) Run(ctx context.Context, r projections.Reader, caller string) (projections.Page, error) {
 	list := []Person{}
-	sql := fmt.Sprintf(`SELECT other, argMax(blocked, offset) AS now, max(recorded) AS since FROM %s
+	sql := fmt.Sprintf(`SELECT other, argMax(blocked, offset) AS now, argMax(recorded, offset) AS since FROM %s
 		WHERE user = {user:String} GROUP BY other HAVING now ORDER BY since DESC, other`, r.Table("blocks"))
 	err := r.Select(ctx, sql, []projections.Arg{{Name: "user", Value: caller}}, func(row projections.RowScanner) error {
 		var id string

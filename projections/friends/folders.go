@@ -3,6 +3,7 @@ package friends
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"lishi/events"
 	"lishi/projections"
@@ -50,16 +51,18 @@ func (List) Needs() []string { return []string{Name} }
 func (Folders) Needs() []string { return []string{Name} }
 
 // Run implements projections.Query.
-func (Folders) Run(_ context.Context, r projections.Reader, caller string) (projections.Page, error) {
-	return projections.Page{List: folders(r, caller)}, nil
+func (Folders) Run(ctx context.Context, r projections.Reader, caller string) (projections.Page, error) {
+	list, err := folders(ctx, r, caller)
+	return projections.Page{List: list}, err
 }
 
-func folders(r projections.Reader, caller string) []Folder {
+func folders(ctx context.Context, r projections.Reader, caller string) ([]Folder, error) {
 	list := []Folder{{FriendGroupID: events.DefaultFolder, FriendGroupName: defaultFolderName}}
-	for i, f := range r.Book.Relations(events.UserStream(caller)).Folders(caller) {
+	own, err := made(ctx, r, caller)
+	for i, f := range own {
 		list = append(list, Folder{f.ID.String(), f.Name, i + 1, true})
 	}
-	return list
+	return list, err
 }
 
 // Run implements projections.Query. Friends whose folder does not exist stand in
@@ -68,38 +71,45 @@ func (List) Run(ctx context.Context, r projections.Reader, caller string) (proje
 	var list []Filled
 	var ids []string
 	places := map[string]int{}
-	for i, f := range folders(r, caller) {
+	own, err := folders(ctx, r, caller)
+	if err != nil {
+		return projections.Page{}, err
+	}
+	for i, f := range own {
 		list, places[f.FriendGroupID] = append(list, Filled{f, []Friend{}}), i
 	}
-	sql := fmt.Sprintf(`SELECT friend, argMax(friends, offset) AS now, max(recorded) AS since FROM %s
-		WHERE user = {user:String} GROUP BY friend HAVING now ORDER BY since, friend`, r.Table("friends"))
-	err := r.Select(ctx, sql, []projections.Arg{{Name: "user", Value: caller}}, func(row projections.RowScanner) error {
+	sql := fmt.Sprintf(`SELECT friend, argMax(friends, offset) AS now, argMax(recorded, offset) AS since FROM %s
+		WHERE user = {user:String}%s GROUP BY friend HAVING now ORDER BY since, friend`, r.Table("friends"), r.UpTo())
+	err = r.Select(ctx, sql, []projections.Arg{{Name: "user", Value: caller}}, func(row projections.RowScanner) error {
 		var id string
 		var now bool
 		var since int64
 		if err := row.Scan(&id, &now, &since); err != nil {
 			return err
 		}
-		s := events.PairStream(caller, id)
-		pair := r.Book.Relations(s).Pair(s)
-		user, _ := r.Book.User(id)
-		view := pair.View(caller)
-		folder := &list[places[view.FriendGroupID]] // the first, where there is none
-		folder.FriendLists = append(folder.FriendLists, Friend{
-			FriendID: id, NickName: user.NickName, Remarks: view.Remark, Avatar: user.Avatar,
-			Blocked: pair.Blocked(caller),
-		})
 		ids = append(ids, id)
 		return nil
 	})
 	if err != nil {
 		return projections.Page{}, err
 	}
+	user, err := Profiles(ctx, r, slices.Values(ids))
+	if err != nil {
+		return projections.Page{}, err
+	}
+	kept, err := Views(ctx, r, caller, slices.Values(ids))
+	if err != nil {
+		return projections.Page{}, err
+	}
 	states := r.FriendStates(ctx, ids)
-	for _, folder := range list {
-		for i := range folder.FriendLists {
-			folder.FriendLists[i].FriendState = states[folder.FriendLists[i].FriendID]
-		}
+	for _, id := range ids {
+		user, _ := user(id)
+		view := kept(id)
+		folder := &list[places[view.FriendGroupID]] // the first, where there is none
+		folder.FriendLists = append(folder.FriendLists, Friend{
+			FriendID: id, FriendState: states[id], NickName: user.NickName, Remarks: view.Remark, Avatar: user.Avatar,
+			Blocked: view.Blocked,
+		})
 	}
 	return projections.Page{List: list}, nil
 }

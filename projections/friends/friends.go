@@ -1,5 +1,8 @@
 // Package friends is the read model of people: who is registered, who is
 // friends with whom, in which folders, and who has applied.
+//
+// What changes has a row for every change, told apart by its offset: the newest
+// up to an offset is what was so then.
 package friends
 
 import (
@@ -18,7 +21,7 @@ type Projection struct{}
 func (Projection) Name() string { return Name }
 
 // Version implements projections.Projection.
-func (Projection) Version() int { return 3 }
+func (Projection) Version() int { return 4 }
 
 // Tables implements projections.Projection.
 func (Projection) Tables() []projections.Table {
@@ -29,8 +32,12 @@ func (Projection) Tables() []projections.Table {
 				{Name: "user", Type: "String"},
 				{Name: "nickname", Type: "String"},
 				{Name: "avatar", Type: "String"},
+				{Name: "named", Type: "Bool"}, // by the user; from then on a token's name counts no more
+				{Name: "said", Type: "Int64"},
+				{Name: "recorded", Type: "Int64"},
 			},
-			Key: []string{"user"},
+			Key:         []string{"user", "offset"},
+			Granularity: 512,
 		},
 		{
 			// Each friendship from both sides.
@@ -39,9 +46,11 @@ func (Projection) Tables() []projections.Table {
 				{Name: "user", Type: "String"},
 				{Name: "friend", Type: "String"},
 				{Name: "friends", Type: "Bool"},
+				{Name: "said", Type: "Int64"},
 				{Name: "recorded", Type: "Int64"},
+				{Name: "imported", Type: "Bool"},
 			},
-			Key:         []string{"user", "friend"},
+			Key:         []string{"user", "friend", "offset"},
 			Granularity: 512,
 		},
 		{
@@ -54,7 +63,7 @@ func (Projection) Tables() []projections.Table {
 				{Name: "folder", Type: "String"}, // one that was deleted means the default one
 				{Name: "recorded", Type: "Int64"},
 			},
-			Key:         []string{"user", "friend"},
+			Key:         []string{"user", "friend", "offset"},
 			Granularity: 512,
 		},
 		{
@@ -66,7 +75,7 @@ func (Projection) Tables() []projections.Table {
 				{Name: "blocked", Type: "Bool"},
 				{Name: "recorded", Type: "Int64"},
 			},
-			Key:         []string{"user", "other"},
+			Key:         []string{"user", "other", "offset"},
 			Granularity: 512,
 		},
 		{
@@ -78,7 +87,7 @@ func (Projection) Tables() []projections.Table {
 				{Name: "deleted", Type: "Bool"}, // then the name is empty
 				{Name: "recorded", Type: "Int64"},
 			},
-			Key:         []string{"user", "folder"},
+			Key:         []string{"user", "folder", "offset"},
 			Granularity: 512,
 		},
 		{
@@ -116,9 +125,9 @@ func (Projection) Tables() []projections.Table {
 func (Projection) Apply(e events.Recorded, book *ledger.Book, rows *projections.Rows) {
 	switch b := e.Body.(type) {
 	case events.UserRegistered:
-		rows.Row("users").Text(e.Stream.ID).Text(b.NickName).Text("")
+		profile(rows, e, b.NickName, "", false)
 	case events.UserProfileChanged:
-		rows.Row("users").Text(e.Stream.ID).Text(b.NickName).Text(b.Avatar)
+		profile(rows, e, b.NickName, b.Avatar, !b.FromToken)
 	case events.FriendApplied:
 		other := e.Stream.Other(e.Actor)
 		for _, user := range []string{e.Actor, other} {
@@ -135,6 +144,9 @@ func (Projection) Apply(e events.Recorded, book *ledger.Book, rows *projections.
 		}
 	case events.FriendAgreed:
 		verdict(rows, e, b.Application, events.Agreed, b.Note)
+		if book.Relations(e.Stream).FriendsAt(e.Stream, e.Position.Offset) {
+			return // they agree once more: nothing changes
+		}
 		// The applicant's own remark came with the application.
 		theirs, _ := book.Relations(e.Stream).Application(b.Application)
 		other := e.Stream.Other(e.Actor)
@@ -144,6 +156,9 @@ func (Projection) Apply(e events.Recorded, book *ledger.Book, rows *projections.
 	case events.FriendRefused:
 		verdict(rows, e, b.Application, events.Refused, b.Note)
 	case events.FriendRemoved:
+		if !book.Relations(e.Stream).FriendsAt(e.Stream, e.Position.Offset) {
+			return
+		}
 		other := e.Stream.Other(e.Actor)
 		friend(rows, e, false)
 		view(rows, e, e.Actor, other, "", "")
@@ -165,8 +180,15 @@ func (Projection) Apply(e events.Recorded, book *ledger.Book, rows *projections.
 
 // friend says from both sides whether the pair are friends.
 func friend(rows *projections.Rows, e events.Recorded, are bool) {
-	rows.Row("friends").Text(e.Stream.ID).Text(e.Stream.Peer).Flag(are).Int(e.At.UnixMilli())
-	rows.Row("friends").Text(e.Stream.Peer).Text(e.Stream.ID).Flag(are).Int(e.At.UnixMilli())
+	row := func(user, other string) {
+		rows.Row("friends").Text(user).Text(other).Flag(are).Int(e.Time.UnixMilli()).Int(e.At.UnixMilli()).Flag(e.Imported)
+	}
+	row(e.Stream.ID, e.Stream.Peer)
+	row(e.Stream.Peer, e.Stream.ID)
+}
+
+func profile(rows *projections.Rows, e events.Recorded, name, avatar string, named bool) {
+	rows.Row("users").Text(e.Stream.ID).Text(name).Text(avatar).Flag(named).Int(e.Time.UnixMilli()).Int(e.At.UnixMilli())
 }
 
 func view(rows *projections.Rows, e events.Recorded, user, other, remark, folder string) {

@@ -2,6 +2,7 @@ package friends
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -30,6 +31,8 @@ type Person struct {
 // maxFound is how many people a search lists.
 const maxFound = 50
 
+var errEnough = errors.New("enough")
+
 // Needs implements projections.Query.
 func (Find) Needs() []string { return []string{Name} }
 
@@ -51,18 +54,22 @@ func (q Find) Run(ctx context.Context, r projections.Reader, _ string) (projecti
 		add(q.UserNo)
 		return projections.Page{List: found}, nil
 	}
-	// The rows may still hold names that were given up; the ledger tells.
-	sql := fmt.Sprintf(`SELECT DISTINCT user FROM %s WHERE positionCaseInsensitiveUTF8(nickname, {part:String}) > 0
-		ORDER BY user LIMIT {limit:UInt32}`, r.Table("users"))
-	args := []projections.Arg{{Name: "part", Value: q.NickName}, {Name: "limit", Value: uint32(4 * maxFound)}}
-	err := r.Select(ctx, sql, args, func(row projections.RowScanner) error {
+	// The rows also hold names that were given up; the ledger tells. So nobody
+	// knows how many are needed.
+	sql := fmt.Sprintf(`SELECT DISTINCT user FROM %s WHERE positionCaseInsensitiveUTF8(nickname, {part:String}) > 0 ORDER BY user`, r.Table("users"))
+	err := r.Select(ctx, sql, []projections.Arg{{Name: "part", Value: q.NickName}}, func(row projections.RowScanner) error {
 		var id string
 		if err := row.Scan(&id); err != nil {
 			return err
 		}
-		add(id)
+		if add(id); len(found) == maxFound {
+			return errEnough
+		}
 		return nil
 	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
 	return projections.Page{List: found}, err
 }
 

@@ -1,5 +1,6 @@
 // Package groups is the read model of groups: their facts, members and
-// applications.
+// applications. What changes has a row for every change, told apart by its
+// offset: the newest up to an offset is what was so then.
 package groups
 
 import (
@@ -19,7 +20,7 @@ type Projection struct{}
 func (Projection) Name() string { return Name }
 
 // Version implements projections.Projection.
-func (Projection) Version() int { return 1 }
+func (Projection) Version() int { return 2 }
 
 // Tables implements projections.Projection.
 func (Projection) Tables() []projections.Table {
@@ -43,12 +44,21 @@ func (Projection) Tables() []projections.Table {
 				{Name: "creator", Type: "String"},
 				{Name: "created", Type: "Int64"},
 				{Name: "deleted", Type: "Bool"},
+				{Name: "said", Type: "Int64"},
+				{Name: "recorded", Type: "Int64"},
 			},
-			Key:         []string{"group_id"},
+			Key:         []string{"group_id", "offset"},
 			Granularity: 512,
 		},
-		{Name: "group_members", Fields: member, Key: []string{"group_id", "user"}, Granularity: 512},
-		{Name: "user_groups", Fields: member, Key: []string{"user", "group_id"}, Granularity: 512},
+		{
+			Name: "group_members",
+			Fields: append(member[:len(member):len(member)],
+				projections.Field{Name: "said", Type: "Int64"},
+				projections.Field{Name: "imported", Type: "Bool"}),
+			Key:         []string{"group_id", "user", "offset"},
+			Granularity: 512,
+		},
+		{Name: "user_groups", Fields: member, Key: []string{"user", "group_id", "offset"}, Granularity: 512},
 		{
 			// Each application and invitation once for everybody who sees it: the
 			// users ("u|id") and the group's owner and admins ("g|id").
@@ -158,14 +168,16 @@ func (w writer) facts(name, img, notice, joinMode string, deleted bool) {
 		Text(joinMode).
 		Text(g.Creator).
 		Int(g.CreatedAt).
-		Flag(deleted)
+		Flag(deleted).
+		Int(w.e.Time.UnixMilli()).
+		Int(w.e.At.UnixMilli())
 }
 
 // member writes what a user is right after the event.
 func (w writer) member(user string) {
 	m, _ := w.relations.Member(w.e.Stream, user, w.e.Position.Offset+1)
-	row := func(table string) {
-		w.rows.Row(table).
+	row := func(table string) *projections.Row {
+		return w.rows.Row(table).
 			Text(w.e.Stream.ID).
 			Text(user).
 			Text(m.Role.String()).
@@ -173,7 +185,7 @@ func (w writer) member(user string) {
 			Int(m.From).
 			Int(w.e.At.UnixMilli())
 	}
-	row("group_members")
+	row("group_members").Int(w.e.Time.UnixMilli()).Flag(w.e.Imported)
 	row("user_groups")
 }
 

@@ -55,8 +55,8 @@ func (Get) Needs() []string { return []string{Name} }
 func memberships(ctx context.Context, r projections.Reader, caller string) (ids []string, roles map[string]string, err error) {
 	roles = map[string]string{}
 	sql := fmt.Sprintf(`SELECT group_id, toString(argMax(role, offset)) AS now, argMax(joined, offset) AS since, any(toString(partition)) AS p
-		FROM %s WHERE user = {user:String} GROUP BY group_id HAVING now != ''
-		ORDER BY max(recorded), p, since`, r.Table("user_groups"))
+		FROM %s WHERE user = {user:String}%s GROUP BY group_id HAVING now != ''
+		ORDER BY argMax(recorded, offset), p, since`, r.Table("user_groups"), r.UpTo())
 	err = r.Select(ctx, sql, []projections.Arg{{Name: "user", Value: caller}}, func(row projections.RowScanner) error {
 		var id, role, p string
 		var since int64
@@ -77,14 +77,14 @@ func load(ctx context.Context, r projections.Reader, ids []string) (map[string]G
 	}
 	sql := fmt.Sprintf(`SELECT group_id, argMax(name, offset), argMax(img, offset), argMax(notice, offset), toString(argMax(join_mode, offset)),
 			any(creator), any(created)
-		FROM %s WHERE group_id IN {ids:Array(String)} GROUP BY group_id HAVING NOT argMax(deleted, offset)`, r.Table("groups"))
+		FROM %s WHERE group_id IN {ids:Array(String)}%s GROUP BY group_id HAVING NOT argMax(deleted, offset)`, r.Table("groups"), r.UpTo())
 	err := r.Select(ctx, sql, []projections.Arg{{Name: "ids", Value: ids}}, func(row projections.RowScanner) error {
 		var g Group
 		if err := row.Scan(&g.GroupID, &g.GroupName, &g.GroupImg, &g.Notice, &g.JoinMode, &g.CrtUserID, &g.Time); err != nil {
 			return err
 		}
 		s := events.GroupStream(g.GroupID)
-		g.CrtDate, g.MemberCount = r.Dates.At(g.Time), r.Book.Relations(s).Count(s, events.Now)
+		g.CrtDate, g.MemberCount = r.Dates.At(g.Time), r.Book.Relations(s).Count(s, r.At(s))
 		found[g.GroupID] = g
 		return nil
 	})
@@ -106,7 +106,7 @@ func (q List) Run(ctx context.Context, r projections.Reader, caller string) (pro
 		if g, ok := found[id]; ok && (q.GroupID == "" || q.GroupID == id) {
 			g.Role = roles[id]
 			s := events.GroupStream(id)
-			if m, ok := r.Book.Relations(s).Member(s, caller, events.Now); ok {
+			if m, ok := r.Book.Relations(s).Member(s, caller, r.At(s)); ok {
 				g.muted(r, m)
 			}
 			list = append(list, g)
@@ -126,7 +126,7 @@ func (q Get) Run(ctx context.Context, r projections.Reader, caller string) (proj
 	if !ok {
 		return projections.Page{}, commands.ErrNotFound.With("no such group")
 	}
-	if m, ok := r.Book.Relations(s).Member(s, caller, events.Now); ok {
+	if m, ok := r.Book.Relations(s).Member(s, caller, r.At(s)); ok {
 		g.Role = m.Role.String()
 		g.muted(r, m)
 	} else {
@@ -163,18 +163,18 @@ func (q Users) Run(ctx context.Context, r projections.Reader, caller string) (pr
 		return projections.Page{}, err
 	}
 	s := events.GroupStream(q.GroupID)
-	if g, ok := r.Book.Relations(s).Group(s); !ok || g.Deleted {
+	if deleted, ok := r.Group(s); !ok || deleted {
 		return projections.Page{}, commands.ErrNotFound.With("no such group")
 	}
-	if _, ok := r.Book.Relations(s).Member(s, caller, events.Now); !ok {
+	if _, ok := r.Book.Relations(s).Member(s, caller, r.At(s)); !ok {
 		return projections.Page{}, commands.ErrNotMember
 	}
 	list := []User{}
 	// In the order of the key, so that a page is a page in a group of any size.
 	sql := fmt.Sprintf(`SELECT user, role, muted_until FROM (
-			SELECT user, toString(role) AS role, muted_until FROM %s WHERE group_id = {group:String} AND user > {after:String}
+			SELECT user, toString(role) AS role, muted_until FROM %s WHERE group_id = {group:String} AND user > {after:String}%s
 			ORDER BY group_id, user, offset DESC LIMIT 1 BY user)
-		WHERE role != '' LIMIT {limit:UInt32} %s`, r.Table("group_members"), projections.Nearby)
+		WHERE role != '' LIMIT {limit:UInt32} %s`, r.Table("group_members"), r.UpTo(), projections.Nearby)
 	args := []projections.Arg{{Name: "group", Value: q.GroupID}, {Name: "after", Value: q.After}, {Name: "limit", Value: uint32(limit)}}
 	now := r.Clock().UnixMilli()
 	err = r.Select(ctx, sql, args, func(row projections.RowScanner) error {
@@ -185,13 +185,38 @@ func (q Users) Run(ctx context.Context, r projections.Reader, caller string) (pr
 		if u.Muted = u.MutedUntil > now; !u.Muted {
 			u.MutedUntil = 0
 		}
-		known, _ := r.Book.User(u.UserID)
-		u.NickName, u.Avatar = known.NickName, known.Avatar
-		u.Remarks = friends.Remark(r, caller, u.UserID)
 		list = append(list, u)
 		return nil
 	})
-	return projections.Page{List: list}, err
+	if err != nil {
+		return projections.Page{}, err
+	}
+	return projections.Page{List: list}, dress(ctx, r, caller, list)
+}
+
+// dress adds what the members are called, by themselves and by the caller.
+func dress(ctx context.Context, r projections.Reader, caller string, list []User) error {
+	ids := func(yield func(string) bool) {
+		for i := range list {
+			if !yield(list[i].UserID) {
+				return
+			}
+		}
+	}
+	profile, err := friends.Profiles(ctx, r, ids)
+	if err != nil {
+		return err
+	}
+	view, err := friends.Views(ctx, r, caller, ids)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		u := &list[i]
+		known, _ := profile(u.UserID)
+		u.NickName, u.Avatar, u.Remarks = known.NickName, known.Avatar, view(u.UserID).Remark
+	}
+	return nil
 }
 
 // Applications is /group/getApplyGroupList: the applications and invitations

@@ -3,10 +3,12 @@ package history
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 
 	"lishi/events"
 	"lishi/projections"
+	"lishi/projections/friends"
 )
 
 // Place is where a message stands: its conversation and its offset there.
@@ -36,19 +38,21 @@ func Load(ctx context.Context, r projections.Reader, caller string, places []Pla
 			return err
 		}
 		m.Position = events.Position{Partition: r.Book.Layout().Partition(s), Offset: int64(offset)}.String()
-		m.dress(r, caller, s)
 		found[Place{s, int64(offset)}] = m
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
+	profile, err := friends.Profiles(ctx, r, senders(maps.Values(found)))
+	if err != nil {
+		return nil, err
+	}
 	versions, err := Versions(ctx, r, caller, places)
-	for p, v := range versions {
-		if m, ok := found[p]; ok {
-			m.amend(v)
-			found[p] = m
-		}
+	for p, m := range found {
+		m.dress(r, profile, caller, p.Stream)
+		m.amend(versions[p])
+		found[p] = m
 	}
 	return found, err
 }

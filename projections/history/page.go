@@ -3,6 +3,7 @@ package history
 import (
 	"context"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"lishi/events/ledger"
 	"lishi/projections"
 	"lishi/projections/dates"
+	"lishi/projections/friends"
 )
 
 // LoadPair is /friend/loadMoreMessage: the messages of the caller and a user.
@@ -71,7 +73,7 @@ func (LoadGroup) Needs() []string { return []string{Name} }
 
 // Run implements projections.Query.
 func (q LoadPair) Run(ctx context.Context, r projections.Reader, caller string) (projections.Page, error) {
-	s, seen, err := WithUser(r, caller, q.UserID)
+	s, seen, err := WithUser(ctx, r, caller, q.UserID)
 	if err != nil {
 		return projections.Page{}, err
 	}
@@ -92,8 +94,12 @@ func (q LoadGroup) Run(ctx context.Context, r projections.Reader, caller string)
 // WithUser is the caller's conversation with a user, and what the caller may see
 // of it. What two people said stays readable for both after their friendship has
 // ended.
-func WithUser(r projections.Reader, caller, user string) (events.Stream, []ledger.Interval, error) {
-	if _, ok := r.Book.User(user); !ok {
+func WithUser(ctx context.Context, r projections.Reader, caller, user string) (events.Stream, []ledger.Interval, error) {
+	profile, err := friends.Profiles(ctx, r, slices.Values([]string{user}))
+	if err != nil {
+		return events.Stream{}, nil, err
+	}
+	if _, ok := profile(user); !ok {
 		return events.Stream{}, nil, commands.ErrNotFound.With("no such user")
 	}
 	if user == caller {
@@ -106,11 +112,10 @@ func WithUser(r projections.Reader, caller, user string) (events.Stream, []ledge
 // said while the caller was a member.
 func InGroup(r projections.Reader, caller, group string) (events.Stream, []ledger.Interval, error) {
 	s := events.GroupStream(group)
-	relations := r.Book.Relations(s)
-	if _, ok := relations.Group(s); !ok {
+	if _, ok := r.Group(s); !ok {
 		return events.Stream{}, nil, commands.ErrNotFound.With("no such group")
 	}
-	seen := relations.Intervals(s, caller)
+	seen := r.Intervals(s, caller)
 	if len(seen) == 0 {
 		return events.Stream{}, nil, commands.ErrNotMember
 	}
@@ -153,6 +158,7 @@ func (w window) load(ctx context.Context, r projections.Reader, caller string, s
 		return projections.Page{}, err
 	}
 	newest := w.after == "" || w.before != ""
+	before = min(before, r.At(s))
 	ranges := Cut(seen, after, before)
 	if skip := (max(w.page, 1) - 1) * limit; skip > 0 {
 		if ranges, err = skipNewest(ctx, r, s, ranges, skip); err != nil {
@@ -276,18 +282,32 @@ func find(ctx context.Context, r projections.Reader, caller string, s events.Str
 			break
 		}
 	}
+	profile, err := friends.Profiles(ctx, r, senders(slices.Values(rows)))
+	if err != nil {
+		return nil, err
+	}
 	versions, err := Versions(ctx, r, caller, places)
 	for i := range rows {
-		rows[i].dress(r, caller, s)
+		rows[i].dress(r, profile, caller, s)
 		rows[i].amend(versions[places[i]])
 	}
 	return rows, err
 }
 
+func senders(ms iter.Seq[Message]) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for m := range ms {
+			if !yield(m.SendUserID) {
+				return
+			}
+		}
+	}
+}
+
 // dress adds what is not in the row: names and pictures as they are today, and
 // what depends on who looks.
-func (m *Message) dress(r projections.Reader, caller string, s events.Stream) {
-	sender, _ := r.Book.User(m.SendUserID)
+func (m *Message) dress(r projections.Reader, profile func(string) (ledger.User, bool), caller string, s events.Stream) {
+	sender, _ := profile(m.SendUserID)
 	m.SendNickName, m.Avatar = sender.NickName, sender.Avatar
 	m.TalkSide = m.SendUserID == caller
 	m.TalkDate = r.Dates.At(m.Time)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"lishi/events"
@@ -26,7 +27,7 @@ type Version struct {
 // made while away; who has left a group, or saw it end, sees each as it was then.
 func Until(r projections.Reader, caller string, s events.Stream) int64 {
 	if s.Kind == events.Group {
-		seen := r.Book.Relations(s).Intervals(s, caller)
+		seen := r.Intervals(s, caller)
 		if n := len(seen); n > 0 && seen[n-1].To > 0 {
 			return seen[n-1].To
 		}
@@ -36,9 +37,12 @@ func Until(r projections.Reader, caller string, s events.Stream) int64 {
 
 // Versions tells which of the messages were edited or recalled, as far as the
 // caller may know. A recall takes the text from everybody, also from those who
-// have left; the ledger tells of it at once.
+// have left; the ledger tells of it at once, of the past the rows do.
 func Versions(ctx context.Context, r projections.Reader, caller string, places []Place) (map[Place]Version, error) {
 	found := map[Place]Version{}
+	if r.Past() {
+		return then(ctx, r, caller, places, found)
+	}
 	var left, gone []Place
 	for _, p := range places {
 		if r.Book.Of(p.Stream).Recalled(p.Offset) {
@@ -51,6 +55,15 @@ func Versions(ctx context.Context, r projections.Reader, caller string, places [
 		return nil, err
 	}
 	return found, recalls(ctx, r, gone, found)
+}
+
+// then adds the versions of the past.
+func then(ctx context.Context, r projections.Reader, caller string, places []Place, found map[Place]Version) (map[Place]Version, error) {
+	if err := recalls(ctx, r, places, found); err != nil {
+		return nil, err
+	}
+	left := slices.DeleteFunc(slices.Clone(places), func(p Place) bool { return found[p].Recalled })
+	return found, edits(ctx, r, caller, left, found)
 }
 
 // edits adds the newest version of each message that was edited.
@@ -70,8 +83,8 @@ func edits(ctx context.Context, r projections.Reader, caller string, left []Plac
 	}
 	// Which version is the newest, the key alone tells: the texts of the others are
 	// not read, however many there are.
-	sql := fmt.Sprintf(`SELECT conversation, original, max(offset) FROM %s WHERE %s AND change = 'edited'
-		GROUP BY conversation, original SETTINGS max_threads = 1`, r.Table("versions"), where)
+	sql := fmt.Sprintf(`SELECT conversation, original, max(offset) FROM %s WHERE %s AND change = 'edited'%s
+		GROUP BY conversation, original SETTINGS max_threads = 1`, r.Table("versions"), where, r.UpTo())
 	newest := []Place{}
 	originals := map[Place]Place{} // by the place of the edit
 	err := r.Select(ctx, sql, args, func(row projections.RowScanner) error {
@@ -126,8 +139,8 @@ func recalls(ctx context.Context, r projections.Reader, gone []Place, found map[
 		return nil
 	}
 	in, args := In(gone)
-	sql := fmt.Sprintf(`SELECT conversation, original, any(by), any(said) FROM %s WHERE (conversation, original) IN %s AND change = 'recalled'
-		GROUP BY conversation, original SETTINGS max_threads = 1`, r.Table("versions"), in)
+	sql := fmt.Sprintf(`SELECT conversation, original, any(by), any(said) FROM %s WHERE (conversation, original) IN %s AND change = 'recalled'%s
+		GROUP BY conversation, original SETTINGS max_threads = 1`, r.Table("versions"), in, r.UpTo())
 	return r.Select(ctx, sql, args, func(row projections.RowScanner) error {
 		var key string
 		var original uint64

@@ -44,7 +44,7 @@ func (q Messages) Run(ctx context.Context, r projections.Reader, caller string) 
 	if err != nil {
 		return projections.Page{}, err
 	}
-	where, err := q.scope(r, caller)
+	where, err := q.scope(ctx, r, caller)
 	if err != nil {
 		return projections.Page{}, err
 	}
@@ -133,12 +133,12 @@ type scope interface {
 }
 
 // scope reads what the query asks for and what the caller may see of it.
-func (q Messages) scope(r projections.Reader, caller string) (scope, error) {
+func (q Messages) scope(ctx context.Context, r projections.Reader, caller string) (scope, error) {
 	switch {
 	case q.UserID != "" && q.GroupID != "":
 		return nil, commands.ErrBadRequest.With("userId and groupId do not go together")
 	case q.UserID != "":
-		s, seen, err := history.WithUser(r, caller, q.UserID)
+		s, seen, err := history.WithUser(ctx, r, caller, q.UserID)
 		if err != nil {
 			return nil, err
 		}

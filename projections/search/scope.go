@@ -29,7 +29,7 @@ type one struct {
 func newOne(r projections.Reader, s events.Stream, seen []ledger.Interval, before string) (*one, error) {
 	o := &one{stream: s, p: r.Book.Layout().Partition(s)}
 	end, err := history.Offset("before", before, o.p, math.MaxInt64)
-	o.ranges = history.Cut(seen, events.Start, end)
+	o.ranges = history.Cut(seen, events.Start, min(end, r.At(s)))
 	return o, err
 }
 
@@ -42,9 +42,9 @@ func (o *one) find(ctx context.Context, r projections.Reader, c condition, n int
 	newestFirst := slices.Clone(o.ranges)
 	slices.Reverse(newestFirst)
 	for rs := range slices.Chunk(newestFirst, history.MaxRanges) {
-		sql := fmt.Sprintf(`SELECT message, offset FROM %s WHERE conversation = {conversation:String} AND %s AND %s AND %s
+		sql := fmt.Sprintf(`SELECT message, offset FROM %s WHERE conversation = {conversation:String} AND %s AND %s AND %s%s
 			ORDER BY conversation DESC, message DESC, offset DESC LIMIT {limit:UInt32} %s`,
-			r.Table("texts"), history.Where("message", rs), c.sql, older, projections.Nearby)
+			r.Table("texts"), history.Where("message", rs), c.sql, older, r.UpTo(), projections.Nearby)
 		args := append([]projections.Arg{
 			{Name: "conversation", Value: o.stream.Key()}, {Name: "limit", Value: uint32(n - len(hits))},
 		}, c.args...)
@@ -99,7 +99,7 @@ func newAll(r projections.Reader, caller, before string) (*all, error) {
 	for _, p := range r.Book.Layout().Partitions() {
 		relations := r.Book.Ledger(p).Relations()
 		for _, g := range relations.Groups(caller) {
-			for i, x := range history.Cut(relations.Intervals(g, caller), events.Start, math.MaxInt64) {
+			for i, x := range history.Cut(r.Intervals(g, caller), events.Start, r.At(g)) {
 				if i == len(a.layers) {
 					a.layers = append(a.layers, layer{})
 				}
@@ -169,9 +169,9 @@ func (a *all) windows(ctx context.Context, r projections.Reader) ([]int64, error
 		last *= int64(widen)
 	}
 	sql := fmt.Sprintf(`SELECT recorded FROM (SELECT recorded, row_number() OVER (ORDER BY recorded DESC) AS n FROM (
-		SELECT recorded FROM %s WHERE conversation IN (SELECT conversation FROM %s WHERE user = {caller:String}) AND recorded <= {until:Int64}
+		SELECT recorded FROM %s WHERE conversation IN (SELECT conversation FROM %s WHERE user = {caller:String}) AND recorded <= {until:Int64}%s
 		ORDER BY recorded DESC LIMIT %d)) WHERE n IN (%s) ORDER BY n SETTINGS max_threads = 1`,
-		r.Table("text_times"), r.Table("conversations"), last/int64(widen), strings.Join(ranks, ", "))
+		r.Table("text_times"), r.Table("conversations"), r.UpTo(), last/int64(widen), strings.Join(ranks, ", "))
 	var back []int64
 	err := r.Select(ctx, sql, []projections.Arg{{Name: "caller", Value: a.caller}, {Name: "until", Value: until}}, func(row projections.RowScanner) error {
 		var recorded int64
@@ -233,9 +233,9 @@ func (a *all) ask(ctx context.Context, r projections.Reader, c condition, n int,
 	// The text comes first: it leaves few rows to hold against sets and lists.
 	sql := fmt.Sprintf(`SELECT conversation, message, offset, recorded FROM %s
 		PREWHERE recorded >= {since:Int64} AND recorded < {until:Int64} AND %s
-		WHERE conversation IN (SELECT conversation FROM %s WHERE user = {caller:String}) AND (%s) AND %s
+		WHERE conversation IN (SELECT conversation FROM %s WHERE user = {caller:String}) AND (%s) AND %s%s
 		ORDER BY recorded DESC, partition DESC, offset DESC LIMIT {limit:UInt32}`,
-		r.Table("texts"), c.sql, r.Table("conversations"), strings.Join(seen, " OR "), older)
+		r.Table("texts"), c.sql, r.Table("conversations"), strings.Join(seen, " OR "), older, r.UpTo())
 	var hits []hit
 	err := r.Select(ctx, sql, args, func(row projections.RowScanner) error {
 		var key string
