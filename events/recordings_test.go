@@ -238,5 +238,10 @@ func samples() map[string]Recorded {
 		Old:        2, Proof: []string{"LRkAw8X/JBp5z2SM/KC50cv87CNhQZ6oq8w0Ws8kh+w=", "2iYmRkP9EB8yUwN/8wmoldiTdZfWPIYUbdL93Ria1OU="},
 	}})
 	add("", Event{Stream: Stream{Kind: Seal, ID: "keys"}, Body: KeyChanged{Change: "lishi.log/7c2f/keys\n1\n6kpsY-KcUgq-9VB7Ey7F-ZVHdq6-vnuSQh7qaRRG0iw\nother\n\n— sig\n"}})
+	looked := Event{Stream: Stream{Kind: Auditor, ID: "auditor-1"}, Actor: "auditor-1", ActorName: "王", Request: "4c7h"}
+	looked.Body = LookTaken{Role: "auditor", Reason: "投诉 2026-17", Way: "console", What: "GET /api/events/c3-182736", From: "10.0.0.7:51344"}
+	add("", looked)
+	looked.Body = LookTaken{Role: "analyst", Way: "sql", What: "POST /", Text: "SELECT 1", TextSHA256: "e004ebd5b5532a4b85984a62f8ad48a81aa3460c1ca07701f386135d72cdecf5"}
+	add("-text", looked)
 	return m
 }

@@ -34,7 +34,7 @@ func (k *kind) livesIn(s Kind) bool { return strings.IndexByte(k.streams, byte(s
 // streamKinds says in which kinds of stream the events of a family live.
 var streamKinds = map[string]string{
 	"log": "l", "message": "pg", "friend": "p", "group": "g", "user": "u", "folder": "u", "conversation": "u",
-	"checkpoint": "s", "key": "s",
+	"checkpoint": "s", "key": "s", "look": "a",
 }
 
 // The registry: a new event type is one line here and one struct in types.go.
@@ -70,6 +70,7 @@ var registry = index(
 	row[ConversationRead](1, ByMark),
 	row[CheckpointSigned](1, Unordered),
 	row[KeyChanged](1, Unordered),
+	row[LookTaken](1, Unordered),
 )
 
 func row[B Body](version int, o Ordering, up ...upcaster) kind {
@@ -204,3 +205,4 @@ func (FolderDeleted) Type() string            { return "folder.deleted" }
 func (ConversationRead) Type() string         { return "conversation.read" }
 func (CheckpointSigned) Type() string         { return "checkpoint.signed" }
 func (KeyChanged) Type() string               { return "key.changed" }
+func (LookTaken) Type() string                { return "look.taken" }

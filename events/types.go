@@ -32,6 +32,24 @@ type KeyChanged struct {
 	Change string `json:"change"`
 }
 
+// LookTaken says that somebody with a role was about to be shown other people's
+// words or doings. It is in the log before anything is shown. The event's actor
+// is who looked, its stream theirs in lishi.audit.
+type LookTaken struct {
+	Role   string `json:"role"`             // auditor, analyst or admin, as the token said
+	Reason string `json:"reason,omitempty"` // why; auditors must say
+	// Way is how the look was taken: console, sql or export.
+	Way string `json:"way"`
+	// What is what was asked for: a route of the console with its parameters, an
+	// export's query as JSON.
+	What string `json:"what"`
+	// Text is what was sent with it: SQL, a body. Longer ones are cut to 65536
+	// bytes, and TextSHA256 is then the whole one's hash in hexadecimal.
+	Text       string `json:"text,omitempty"`
+	TextSHA256 string `json:"textSha256,omitempty"`
+	From       string `json:"from,omitempty"` // the address it was asked from
+}
+
 // Foreign stands for a record that is not lishi's. It is always void.
 type Foreign struct {
 	Reason string `json:"-"`

@@ -54,3 +54,12 @@ func (l *Log) Records(ctx context.Context, p events.Partition, from, end int64, 
 		return each(c.offset, r)
 	})
 }
+
+// Ends is the last offset of each partition that is there.
+func (a *Archive) Ends(context.Context) (events.Cursor, error) {
+	c := events.Cursor{}
+	for p, n := range a.Info.Records {
+		c[p] = n - 1
+	}
+	return c, nil
+}
