@@ -18,18 +18,28 @@ import (
 
 	"lishi/infra/config"
 	"lishi/infra/console"
+	"lishi/infra/explore"
+	"lishi/infra/looks"
 	"lishi/infra/tokens"
 	"lishi/ws/wire"
 )
 
 // consoleRoutes are what the console can be asked, part by part.
 func consoleRoutes(n *node) []console.Route {
-	return slices.Concat[[]console.Route]()
+	x := &explore.Reader{Log: n.log, Reach: 200_000}
+	if n.tail != nil {
+		x.Book = n.tail.Book()
+	}
+	return slices.Concat(
+		console.Explore(x, n.tail),
+		console.Looks(n.log),
+	)
 }
 
 func (n *node) openConsole() *console.Server {
 	return console.New(console.Options{
 		Verify: n.keys.Verify,
+		Looker: console.Recorded(&looks.Recorder{Log: n.log}),
 		About:  console.About{Version: Version, Node: nodeName(n.cfg), Log: n.log.ID(), Zone: n.cfg.Zone},
 		Logger: n.logger,
 	}, consoleRoutes(n)...)

@@ -55,11 +55,22 @@ func (l *Log) Records(ctx context.Context, p events.Partition, from, end int64, 
 	})
 }
 
+// AtRest is an archive with the methods by which a running log is read.
+type AtRest struct{ *Archive }
+
+// Layout is the log's.
+func (a AtRest) Layout() events.Layout { return a.Archive.Layout }
+
 // Ends is the last offset of each partition that is there.
-func (a *Archive) Ends(context.Context) (events.Cursor, error) {
+func (a AtRest) Ends(context.Context) (events.Cursor, error) {
 	c := events.Cursor{}
-	for p, n := range a.Info.Records {
+	for p, n := range a.Archive.Records {
 		c[p] = n - 1
 	}
 	return c, nil
+}
+
+// Records is Archive.Read.
+func (a AtRest) Records(ctx context.Context, p events.Partition, from, end int64, each func(offset int64, r events.Record) error) error {
+	return a.Read(ctx, p, from, end, each)
 }
