@@ -18,6 +18,7 @@ type Ledger struct {
 	mu       sync.RWMutex // held for writing by Admit alone
 	folded   int64
 	at       time.Time
+	clock    clock
 	last     events.Recorded // the record at folded; without body if none was admitted since the start
 	restored tip             // of the record at folded when the ledger was restored
 	window   window
@@ -75,6 +76,7 @@ func (l *Ledger) Admit(r events.Recorded) (Verdict, error) {
 	if r.At.After(l.at) {
 		l.at = r.At
 	}
+	l.clock.tick(offset, l.at)
 	return v, nil
 }
 

@@ -65,6 +65,7 @@ func parseSnapshot(b []byte, width int64) (*Ledger, error) {
 	if p.bool() {
 		l.at = time.UnixMilli(p.int()).UTC()
 	}
+	l.clock = p.clock(l.folded)
 	l.voids = p.offsets()
 	for range l.voids {
 		v := Verdict(p.byte())

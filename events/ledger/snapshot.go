@@ -15,7 +15,7 @@ import (
 
 // RulesVersion stands in every snapshot. Whoever changes what a verdict or a
 // fold depends on raises it: a snapshot made by other rules is thrown away.
-const RulesVersion = 3
+const RulesVersion = 4
 
 const snapshotMagic = "lishi ledger\n"
 
@@ -24,7 +24,7 @@ const phaseBytes = 128 << 10
 
 // Snapshot writes all that the ledger knows, so that a reader need not begin at
 // offset 0: rules version, width, partition, offset, id and hash of the last
-// record, void offsets with their reasons, recalled ones, streams, applications, the window, and
+// record, recorded times, void offsets with their reasons, recalled ones, streams, applications, the window, and
 // SHA-256 of all that. The same records give the same bytes: what was true when
 // the call began, and Folded of what it returns.
 //
@@ -95,6 +95,7 @@ func (l *Ledger) beginCopy(w *writer) (*copying, error) {
 	if !l.at.IsZero() {
 		w.int(l.at.UnixMilli())
 	}
+	w.clock(l.clock)
 	w.offsets(l.voids)
 	for _, v := range l.reasons {
 		w.byte(byte(v))
