@@ -21,6 +21,9 @@ import (
 //	aside/   what was cut from a segment, kept for people to look at
 const formatVersion = 1
 
+// ErrInUse means that another process has the directory open.
+var ErrInUse = errors.New("in use")
+
 const formatPrefix = "lishi log "
 
 type directory struct {
@@ -110,7 +113,7 @@ func lockFile(path string) (*os.File, error) {
 		holder := make([]byte, 32)
 		n, _ := f.Read(holder)
 		if pid := strings.TrimSpace(string(holder[:n])); errors.Is(err, unix.EWOULDBLOCK) && pid != "" {
-			return nil, fmt.Errorf("directory %s is in use by process %s", filepath.Dir(path), pid)
+			return nil, fmt.Errorf("directory %s is %w by process %s", filepath.Dir(path), ErrInUse, pid)
 		}
 		return nil, fmt.Errorf("directory %s is in use: %w", filepath.Dir(path), err)
 	}
