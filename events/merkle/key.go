@@ -30,15 +30,21 @@ func (k Key) Public() ed25519.PublicKey { return k.private.Public().(ed25519.Pub
 // one origin that don't extend one another is the one thing that a log must
 // never do; the caller knows what was signed before.
 func Sign(c Checkpoint, keys ...Key) ([]byte, error) {
+	return SignText(c.Origin, c.String(), keys...)
+}
+
+// SignText makes a text, which ends with a newline, a signed note of keys that
+// are known by that name.
+func SignText(name, text string, keys ...Key) ([]byte, error) {
 	signers := make([]note.Signer, len(keys))
 	for i, k := range keys {
-		v, err := verifier(c.Origin, k.Public())
+		v, err := verifier(name, k.Public())
 		if err != nil {
 			return nil, err
 		}
 		signers[i] = signer{v, k.private}
 	}
-	return note.Sign(&note.Note{Text: c.String()}, signers...)
+	return note.Sign(&note.Note{Text: text}, signers...)
 }
 
 type signer struct {

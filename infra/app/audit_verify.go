@@ -20,13 +20,16 @@ import (
 func (p *program) auditVerify() *cobra.Command {
 	var keys []string
 	var old string
+	var kept []string
 	log := false
 	c := settings(&cobra.Command{
 		Use:   "verify FILE… [--key KEY] [--old CHECKPOINT] [--log]",
-		Short: "Verify proofs and checkpoints; with --log, the log against checkpoints",
+		Short: "Verify packages, proofs and checkpoints; with --log, the log against checkpoints",
 		Long: `Verify files that "lishi audit" wrote: proofs of events, proofs that a log
-continues (with --old, the older checkpoint), checkpoints. Neither log nor server
-is needed; --key is the public key to trust, as "lishi audit key" prints it
+continues (with --old, the older checkpoint), checkpoints, packages (a directory,
+.zip or .tar that audit export wrote; with --checkpoint, which may be repeated,
+compared with checkpoints that were kept elsewhere). Neither log nor server is
+needed; --key is the public key to trust, as "lishi audit key" prints it
 (again for each key, where it was changed). Without --key it is the own one.
 
 With --log the files are checkpoints that were kept elsewhere, and the log that
@@ -39,6 +42,7 @@ Exit status 3 means that something does not hold.`,
 	}, config.Log, config.Audit)
 	c.Flags().StringArrayVar(&keys, "key", nil, "public key to trust")
 	c.Flags().StringVar(&old, "old", "", "the older checkpoint of a consistency proof")
+	c.Flags().StringArrayVar(&kept, "checkpoint", nil, "a checkpoint that was kept elsewhere, to compare a package with")
 	c.Flags().BoolVar(&log, "log", false, "hold the log against the checkpoints")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cfg, _, err := load(c)
@@ -51,6 +55,9 @@ Exit status 3 means that something does not hold.`,
 		}
 		if log {
 			return p.verifyLog(c.Context(), cfg, args, trust)
+		}
+		if packaged(args) {
+			return p.verifyPackages(args, trust, kept)
 		}
 		var before *merkle.Checkpoint
 		if old != "" {

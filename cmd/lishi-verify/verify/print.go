@@ -1,0 +1,35 @@
+package verify
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+)
+
+// Print tells people what holds of a package.
+func (r Result) Print(w io.Writer, o Options) {
+	events, void := int64(0), ""
+	for _, n := range r.Events {
+		events += n
+	}
+	if r.Void > 0 {
+		void = fmt.Sprintf(" (%d of them do not count)", r.Void)
+	}
+	fmt.Fprintf(w, "holds: %d events of log %s%s, with %d versions of messages\n", events, r.Log, void, r.Rows["messages.csv"])
+	for _, p := range r.Partitions {
+		fmt.Fprintf(w, "  %s: %d of the records %d to %d are here; the checkpoint of %d records covers them\n", p.Partition, p.Selected, p.First, p.Last, p.Size)
+	}
+	var query bytes.Buffer
+	_ = json.Compact(&query, r.Query) // it was parsed with the manifest
+	fmt.Fprintf(w, "  asked by %s: %s\n  query %s\n", r.AskedBy, r.Reason, query.Bytes())
+	switch n := len(o.Checkpoints); {
+	case n > 0 && r.Compared == 0:
+		fmt.Fprintf(w, "  none of the %d kept checkpoints is of the size of the package's: nothing was compared\n", n)
+	case n > 0:
+		fmt.Fprintf(w, "  %d of the %d kept checkpoints are the package's own\n", r.Compared, n)
+	}
+	if len(o.Keys) == 0 {
+		fmt.Fprintf(w, "  signed with the key %s: compare it with the log's (or give it with --key)\n", r.Key)
+	}
+}
