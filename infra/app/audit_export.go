@@ -80,7 +80,7 @@ proves and what it can't.`,
 		}
 		r, err := f.request(cfg)
 		if err != nil {
-			return misused(err)
+			return misasked(err)
 		}
 		dir, archive := exports.Archived(f.into)
 		if _, err := os.Stat(f.into); archive && err == nil {
@@ -98,7 +98,7 @@ proves and what it can't.`,
 				return fmt.Errorf("%w; the same command goes on where it was", err)
 			}
 			if err != nil {
-				return misused(err)
+				return misasked(err)
 			}
 			return p.exported(f.into, m)
 		})
@@ -106,8 +106,8 @@ proves and what it can't.`,
 	return c
 }
 
-// misused makes a query that can't be asked a misuse of the program.
-func misused(err error) error {
+// misasked makes a query that can't be asked a misuse of the program.
+func misasked(err error) error {
 	var bad *exports.QueryError
 	if errors.As(err, &bad) {
 		return usageError{err}
