@@ -69,24 +69,33 @@ func (x *Reader) end(ctx context.Context, p events.Partition) (int64, error) {
 	return last + 1, nil
 }
 
+// Event shows one event alone, and gives it decoded; without a body if it can't be.
+func (x *Reader) Event(ctx context.Context, at events.Position) (e Event, r events.Recorded, err error) {
+	end, err := x.end(ctx, at.Partition)
+	if err != nil {
+		return e, r, err
+	}
+	if at.Offset < 0 || at.Offset >= end {
+		return e, r, fmt.Errorf("%s: %w: the partition has %d records", at, ErrNotThere, end)
+	}
+	err = x.Log.Records(ctx, at.Partition, at.Offset, at.Offset+1, func(_ int64, record events.Record) error {
+		e, r = x.view(at, record)
+		return nil
+	})
+	return e, r, err
+}
+
 // Read shows one event with everything around it.
 func (x *Reader) Read(ctx context.Context, at events.Position) (*Detail, error) {
+	e, r, err := x.Event(ctx, at)
+	if err != nil {
+		return nil, err
+	}
 	end, err := x.end(ctx, at.Partition)
 	if err != nil {
 		return nil, err
 	}
-	if at.Offset < 0 || at.Offset >= end {
-		return nil, fmt.Errorf("%s: %w: the partition has %d records", at, ErrNotThere, end)
-	}
-	var found *Detail
-	err = x.Log.Records(ctx, at.Partition, at.Offset, at.Offset+1, func(_ int64, r events.Record) error {
-		e, rec := x.view(at, r)
-		found = &Detail{Event: e, recorded: rec}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
+	found := &Detail{Event: e, recorded: r}
 	return found, x.around(ctx, found, end)
 }
 
@@ -127,16 +136,27 @@ func (x *Reader) Stream(ctx context.Context, s events.Stream, page Page) (*Event
 	if err != nil {
 		return nil, err
 	}
-	out := &Events{Stream: s.Key(), Partition: p.String(), Events: []Event{}}
 	if page.Before > 0 {
+		out := &Events{Stream: s.Key(), Partition: p.String(), Events: []Event{}}
 		return out, x.backwards(ctx, out, p, page, min(page.Before, end))
 	}
-	from := max(page.After, events.Start) + 1
+	return x.Select(ctx, s, max(page.After, events.Start)+1, end, page.Limit, func(*Event) bool { return true })
+}
+
+// Select shows the events of a stream that are wanted, from an offset on and
+// before another.
+func (x *Reader) Select(ctx context.Context, s events.Stream, from, end int64, limit int, wanted func(*Event) bool) (*Events, error) {
+	if limit < 1 || limit > MostEvents {
+		return nil, fmt.Errorf("%w: limit is 1 to %d", ErrMisuse, MostEvents)
+	}
+	p := x.Log.Layout().Partition(s)
+	out := &Events{Stream: s.Key(), Partition: p.String(), Events: []Event{}}
 	to := end
 	if x.Reach > 0 {
 		to = min(to, from+x.Reach)
 	}
 	last := from - 1
+	var err error
 	if from < to {
 		err = x.Log.Records(ctx, p, from, to, func(offset int64, r events.Record) error {
 			last = offset
@@ -145,8 +165,10 @@ func (x *Reader) Stream(ctx context.Context, s events.Stream, page Page) (*Event
 				return nil
 			}
 			e, _ := x.view(events.Position{Partition: p, Offset: offset}, r)
-			out.Events = append(out.Events, e)
-			if len(out.Events) == page.Limit {
+			if !wanted(&e) {
+				return nil
+			}
+			if out.Events = append(out.Events, e); len(out.Events) == limit {
 				return errEnough
 			}
 			return nil
@@ -157,7 +179,7 @@ func (x *Reader) Stream(ctx context.Context, s events.Stream, page Page) (*Event
 	}
 	if last+1 < end {
 		out.Next = &events.Position{Partition: p, Offset: last}
-		out.Incomplete = len(out.Events) < page.Limit
+		out.Incomplete = len(out.Events) < limit
 	}
 	if from > 0 && len(out.Events) > 0 {
 		out.Previous = &out.Events[0].Position

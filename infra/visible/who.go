@@ -1,0 +1,176 @@
+// Package visible says who could see what, and why: from the log and its ledgers
+// alone, so that every answer names the events it rests on, which can be proved.
+//
+// A message is seen by the two of its conversation, or by those who were members
+// of its group at its offset. They may read it for ever, also after they left;
+// who came later may not. Blocking somebody, recalling a message and deleting a
+// group take nothing back of who could see. What does not count nobody saw.
+package visible
+
+import (
+	"context"
+	"fmt"
+
+	"lishi/events"
+	"lishi/events/ledger"
+	"lishi/infra/explore"
+)
+
+// Reader answers. It is safe for concurrent use. The ledgers must have folded
+// what is asked for.
+type Reader struct{ *explore.Reader }
+
+// Viewers are those who could see a message, or a part of them.
+type Viewers struct {
+	Event   explore.Event `json:"event"`            // the message, edit or recall
+	Nobody  string        `json:"nobody,omitempty"` // why nobody could see it
+	Total   int           `json:"total"`
+	Skipped int           `json:"skipped"`
+	Viewers []Viewer      `json:"viewers"`
+}
+
+// Viewer is one who could see a message.
+type Viewer struct {
+	User   string      `json:"user"`
+	Name   string      `json:"name,omitempty"` // the nickname now
+	Role   events.Role `json:"role,omitempty"` // in the group, then
+	Sender bool        `json:"sender,omitempty"`
+	// Since is the event that let the user see: the one that made them a member,
+	// or the two friends. For a message that a deployment let strangers send it
+	// is the message itself.
+	Since Step `json:"since"`
+	// Until is the event that ended the membership or friendship, if it ended.
+	Until *Step `json:"until,omitempty"`
+	// Read tells whether the user's read mark has reached the message; absent
+	// where it is not known, and for the sender. Mark is the newest message that
+	// it has reached.
+	Read *bool            `json:"read,omitempty"`
+	Mark *events.Position `json:"mark,omitempty"`
+}
+
+// Step is an event that let somebody see, or no longer.
+type Step struct {
+	Position events.Position `json:"position"`
+	Type     string          `json:"type"`
+	By       string          `json:"by"`
+	Recorded string          `json:"recorded"`
+}
+
+// MostViewers is the most that are told at once.
+const MostViewers = 1000
+
+// Who could see the message, edit or recall at a position: of a group its
+// members in the order they first came, from one on and so many.
+func (x *Reader) Who(ctx context.Context, at events.Position, skip, limit int) (*Viewers, error) {
+	if skip < 0 || limit < 1 || limit > MostViewers {
+		return nil, fmt.Errorf("%w: limit is 1 to %d, skip is not negative", explore.ErrMisuse, MostViewers)
+	}
+	e, r, err := x.Event(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	out := &Viewers{Event: e, Skipped: skip, Viewers: []Viewer{}}
+	if r.Body == nil || events.OrderingOf(r.Body) != events.ByBasis {
+		return nil, fmt.Errorf("%w: %s is no message, edit or recall", explore.ErrMisuse, at)
+	}
+	switch {
+	case !e.Judged:
+		return nil, fmt.Errorf("%w: %s is not judged yet", events.ErrUnavailable, at)
+	case e.Void:
+		out.Nobody = "It does not count. " + e.Why
+		return out, nil
+	}
+	steps := map[events.Position]Step{}
+	relations := x.Book.Relations(r.Stream)
+	add := func(v Viewer, i ledger.Interval) error {
+		defer func() { out.Total++ }()
+		if out.Total < skip || len(out.Viewers) == limit {
+			return nil
+		}
+		if u, ok := x.Book.User(v.User); ok {
+			v.Name = u.NickName
+		}
+		v.Sender = v.User == r.Actor
+		if err := x.between(ctx, steps, at, i, &v); err != nil {
+			return err
+		}
+		x.mark(&v, at, r.Stream)
+		out.Viewers = append(out.Viewers, v)
+		return nil
+	}
+	if r.Stream.Kind == events.Pair {
+		i := during(relations.Pair(r.Stream).Intervals, at.Offset)
+		for _, user := range pair(r.Stream) {
+			if err := add(Viewer{User: user}, i); err != nil {
+				return nil, err
+			}
+		}
+		return out, nil
+	}
+	relations.Members(r.Stream, at.Offset, func(user string, role events.Role) bool {
+		m, _ := relations.Member(r.Stream, user, at.Offset)
+		err = add(Viewer{User: user, Role: role}, m.Interval)
+		return err == nil
+	})
+	return out, err
+}
+
+// pair are the two of a conversation; one, if somebody writes to themselves.
+func pair(s events.Stream) []string {
+	if s.ID == s.Peer {
+		return []string{s.ID}
+	}
+	return []string{s.ID, s.Peer}
+}
+
+// during is the interval that a record falls in; the zero one if none.
+func during(is []ledger.Interval, offset int64) ledger.Interval {
+	for _, i := range is {
+		if covers(i, offset) {
+			return i
+		}
+	}
+	return ledger.Interval{}
+}
+
+func covers(i ledger.Interval, offset int64) bool {
+	return i.From < offset && (i.To == 0 || offset <= i.To)
+}
+
+// between names the events at the ends of the interval that let a viewer see.
+func (x *Reader) between(ctx context.Context, known map[events.Position]Step, at events.Position, i ledger.Interval, v *Viewer) (err error) {
+	from := at
+	if i != (ledger.Interval{}) {
+		from.Offset = i.From
+	}
+	if v.Since, err = x.step(ctx, known, from); err != nil || i.To == 0 {
+		return err
+	}
+	until, err := x.step(ctx, known, events.Position{Partition: at.Partition, Offset: i.To})
+	v.Until = &until
+	return err
+}
+
+func (x *Reader) step(ctx context.Context, known map[events.Position]Step, at events.Position) (Step, error) {
+	if s, ok := known[at]; ok {
+		return s, nil
+	}
+	e, _, err := x.Event(ctx, at)
+	if err != nil {
+		return Step{}, err
+	}
+	known[at] = Step{at, e.Type, e.Actor, e.Recorded}
+	return known[at], nil
+}
+
+// mark enters how far the viewer has read, as far as it is known.
+func (x *Reader) mark(v *Viewer, at events.Position, s events.Stream) {
+	if v.Sender || x.Book.Ledger(x.Book.Layout().Partition(events.UserStream(v.User))).Folded() == events.Start {
+		return
+	}
+	read := false
+	if m, ok := x.Book.Mark(v.User, s.Key()); ok && m.Partition == at.Partition {
+		read, v.Mark = m.Offset >= at.Offset, &m
+	}
+	v.Read = &read
+}
