@@ -49,36 +49,54 @@ func (t *Tail) AsOf(ctx context.Context, then time.Time) (events.Cursor, error) 
 	return c, nil
 }
 
-// AsOfPosition is how far the log had come when the record at a position was
-// written: its own partition up to the record, the others as they were at that
-// time. The time is the running maximum of recorded time there, so AsOf of it
-// reaches at least as far. A position that is not folded is an error.
-func (t *Tail) AsOfPosition(ctx context.Context, p events.Position) (events.Cursor, time.Time, error) {
-	l := t.book.Ledger(p.Partition)
-	if l == nil {
-		return nil, time.Time{}, fmt.Errorf("the log has no partition %s", p.Partition)
-	}
-	if end := l.Folded(); p.Offset > end || p.Offset < 0 {
-		return nil, time.Time{}, fmt.Errorf("the log has no record at %s; %s ends at %s", p, p.Partition, events.Position{Partition: p.Partition, Offset: end})
-	}
-	from, then := l.SpanOf(p.Offset)
-	if p.Offset > from {
-		err := t.records(ctx, p.Partition, from, p.Offset, func(r *events.Recorded) bool {
-			if r.At.After(then) {
-				then = r.At
-			}
-			return true
-		})
+// ErrNotFolded means that a position is not, or not yet, one of the log.
+var ErrNotFolded = errors.New("the log has no such record")
+
+// AsOfPositions is how far the log had come when the records at these positions,
+// at most one of a partition, were written: their partitions up to them, the
+// others as they were at the time of the latest. That time is the running maximum
+// of recorded time there. ErrNotFolded where one is not in the log.
+func (t *Tail) AsOfPositions(ctx context.Context, at events.Cursor) (events.Cursor, time.Time, error) {
+	var then time.Time
+	for p, offset := range at {
+		when, err := t.recorded(ctx, events.Position{Partition: p, Offset: offset})
 		if err != nil {
 			return nil, time.Time{}, err
+		}
+		if when.After(then) {
+			then = when
 		}
 	}
 	c, err := t.AsOf(ctx, then)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	c[p.Partition] = p.Offset
+	for p, offset := range at {
+		c[p] = offset
+	}
 	return c, then, nil
+}
+
+// recorded is the running maximum of recorded time at a position.
+func (t *Tail) recorded(ctx context.Context, p events.Position) (then time.Time, err error) {
+	l := t.book.Ledger(p.Partition)
+	if l == nil {
+		return then, fmt.Errorf("%w at %s: there is no partition %s", ErrNotFolded, p, p.Partition)
+	}
+	if end := l.Folded(); p.Offset > end || p.Offset < 0 {
+		return then, fmt.Errorf("%w at %s: %s ends at %s", ErrNotFolded, p, p.Partition, events.Position{Partition: p.Partition, Offset: end})
+	}
+	from, then := l.SpanOf(p.Offset)
+	if p.Offset <= from {
+		return then, nil
+	}
+	err = t.records(ctx, p.Partition, from, p.Offset, func(r *events.Recorded) bool {
+		if r.At.After(then) {
+			then = r.At
+		}
+		return true
+	})
+	return then, err
 }
 
 // records hands on the records in (after, upTo], void ones too, until each says

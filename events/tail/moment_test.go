@@ -2,6 +2,7 @@ package tail_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -67,7 +68,7 @@ func TestAsOf(t *testing.T) {
 		}
 		at := events.Position{Partition: rapid.SampledFrom(m.layout.Partitions()).Draw(rt, "partition")}
 		at.Offset = int64(rapid.IntRange(0, len(m.records[at.Partition])-1).Draw(rt, "offset"))
-		got, when, err := tl.AsOfPosition(ctx, at)
+		got, when, err := tl.AsOfPositions(ctx, events.Cursor{at.Partition: at.Offset})
 		if err != nil || !when.Equal(by(at.Partition, at.Offset)) {
 			rt.Fatalf("%s was recorded at %s, want %s (%v)", at, when, by(at.Partition, at.Offset), err)
 		}
@@ -79,8 +80,8 @@ func TestAsOf(t *testing.T) {
 			}
 		}
 		at.Offset = int64(len(m.records[at.Partition]))
-		if _, _, err := tl.AsOfPosition(ctx, at); err == nil {
-			rt.Fatalf("%s has no record", at)
+		if _, _, err := tl.AsOfPositions(ctx, events.Cursor{at.Partition: at.Offset}); !errors.Is(err, tail.ErrNotFolded) {
+			rt.Fatalf("%s has no record, but %v", at, err)
 		}
 	})
 }

@@ -38,9 +38,13 @@ type View struct {
 	Blocked bool
 }
 
-// Views tells what the caller keeps of users, as Profiles does.
+// Views tells what the caller keeps of users, as Profiles does; nothing where
+// there is no caller.
 func Views(ctx context.Context, r projections.Reader, caller string, users iter.Seq[string]) (func(user string) View, error) {
-	if !r.Past() {
+	switch {
+	case caller == "":
+		return func(string) View { return View{} }, nil
+	case !r.Past():
 		return func(user string) View {
 			s := events.PairStream(caller, user)
 			pair := r.Book.Relations(s).Pair(s)
@@ -100,10 +104,7 @@ func made(ctx context.Context, r projections.Reader, user string) ([]ledger.Fold
 
 // lookUp runs a statement on users, unless there are none.
 func lookUp(ctx context.Context, r projections.Reader, sql, caller string, users []string, row func(projections.RowScanner) error) error {
-	args := []projections.Arg{{Name: "users", Value: users}}
-	if caller != "" {
-		args = append(args, projections.Arg{Name: "caller", Value: caller})
-	}
+	args := []projections.Arg{{Name: "users", Value: users}, {Name: "caller", Value: caller}}
 	for part := range slices.Chunk(users, 1000) { // a friend list has no end
 		args[0].Value = part
 		if err := r.Select(ctx, sql, args, row); err != nil {

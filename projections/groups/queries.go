@@ -169,6 +169,15 @@ func (q Users) Run(ctx context.Context, r projections.Reader, caller string) (pr
 	if _, ok := r.Book.Relations(s).Member(s, caller, r.At(s)); !ok {
 		return projections.Page{}, commands.ErrNotMember
 	}
+	list, err := q.page(ctx, r, limit)
+	if err != nil {
+		return projections.Page{}, err
+	}
+	return projections.Page{List: list}, dress(ctx, r, caller, list)
+}
+
+// page is some of the members, whoever asks.
+func (q Users) page(ctx context.Context, r projections.Reader, limit int64) ([]User, error) {
 	list := []User{}
 	// In the order of the key, so that a page is a page in a group of any size.
 	sql := fmt.Sprintf(`SELECT user, role, muted_until FROM (
@@ -177,7 +186,7 @@ func (q Users) Run(ctx context.Context, r projections.Reader, caller string) (pr
 		WHERE role != '' LIMIT {limit:UInt32} %s`, r.Table("group_members"), r.UpTo(), projections.Nearby)
 	args := []projections.Arg{{Name: "group", Value: q.GroupID}, {Name: "after", Value: q.After}, {Name: "limit", Value: uint32(limit)}}
 	now := r.Clock().UnixMilli()
-	err = r.Select(ctx, sql, args, func(row projections.RowScanner) error {
+	err := r.Select(ctx, sql, args, func(row projections.RowScanner) error {
 		var u User
 		if err := row.Scan(&u.UserID, &u.Role, &u.MutedUntil); err != nil {
 			return err
@@ -188,10 +197,7 @@ func (q Users) Run(ctx context.Context, r projections.Reader, caller string) (pr
 		list = append(list, u)
 		return nil
 	})
-	if err != nil {
-		return projections.Page{}, err
-	}
-	return projections.Page{List: list}, dress(ctx, r, caller, list)
+	return list, err
 }
 
 // dress adds what the members are called, by themselves and by the caller.

@@ -5,6 +5,7 @@ package projectiontest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,7 +15,9 @@ import (
 // Log is an events.Log in memory.
 type Log struct {
 	// Batch is the most records that Read hands on at once.
-	Batch  int
+	Batch int
+	// Now is the clock that records are recorded by; nil is time.Now.
+	Now    func() time.Time
 	layout events.Layout
 
 	mu      sync.Mutex
@@ -40,11 +43,25 @@ func (l *Log) add(p events.Partition, e events.Event, at time.Time) events.Posit
 	return position
 }
 
+// Cut is a log that ends at the cursor.
+func (l *Log) Cut(at events.Cursor) *Log {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := &Log{Batch: l.Batch, Now: l.Now, layout: l.layout, records: map[events.Partition][]events.Recorded{}, changed: make(chan struct{})}
+	for p, rs := range l.records {
+		c.records[p] = slices.Clone(rs[:at[p]+1])
+	}
+	return c
+}
+
 // Append implements events.Log.
 func (l *Log) Append(_ context.Context, es ...events.Event) ([]events.Position, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
+	if l.Now != nil {
+		now = l.Now()
+	}
 	var ps []events.Position
 	for _, e := range es {
 		ps = append(ps, l.add(l.layout.Partition(e.Stream), e, now))

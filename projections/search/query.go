@@ -37,21 +37,26 @@ func (Messages) Needs() []string { return []string{Name, history.Name, recents.N
 
 // Run implements projections.Query.
 func (q Messages) Run(ctx context.Context, r projections.Reader, caller string) (projections.Page, error) {
-	if utf8.RuneCountInString(q.Text) < 2 {
+	return look(ctx, r, caller, q.Text, q.Limit, func() (scope, error) { return q.scope(ctx, r, caller) })
+}
+
+// look fills a page with what is found in a scope.
+func look(ctx context.Context, r projections.Reader, caller, text string, most int64, in func() (scope, error)) (projections.Page, error) {
+	if utf8.RuneCountInString(text) < 2 {
 		return projections.Page{}, commands.ErrBadRequest.With("text must have two characters or more")
 	}
-	limit, err := projections.Limit("limit", q.Limit)
+	limit, err := projections.Limit("limit", most)
 	if err != nil {
 		return projections.Page{}, err
 	}
-	where, err := q.scope(ctx, r, caller)
+	where, err := in()
 	if err != nil {
 		return projections.Page{}, err
 	}
 	list, hits := []history.Message{}, []hit{}
 	for { // one turn, unless texts were found that don't count any more
 		want := int(limit) + 1 - len(list)
-		found, err := where.find(ctx, r, holds(q.Text), want)
+		found, err := where.find(ctx, r, holds(text), want)
 		if err != nil {
 			return projections.Page{}, err
 		}
