@@ -42,7 +42,7 @@ race: engine ## the Go tests under the race detector (needs a C compiler)
 	@CGO_ENABLED=1 $(GO) test -race -short ./...
 
 bench: engine build ## throughput, latency and memory of the whole program, and the Go benchmarks
-	@scripts/bench
+	@scripts/bench/figures
 
 lint: tools ## gofmt, go vet, staticcheck, the page's checks
 	@scripts/lint

@@ -14,44 +14,6 @@ import (
 	"lishi/infra/tokens"
 )
 
-func (p *program) bench() *cobra.Command {
-	pairs := bench.Load{}
-	c := settings(&cobra.Command{
-		Use:   "bench [--pairs 100] [--depth 8] [--seconds 10]",
-		Short: "Load a running server over its sockets: durable messages a second, latencies",
-		Long: `Load a running server (started with --rate 0) over its sockets. Pairs of people
-are made, become friends, and one writes to the other with so many messages under
-way. A run in which a message was lost, repeated or out of order gives no figure.`,
-		Args: cobra.NoArgs,
-	}, config.Address, config.Tokens)
-	var seconds float64
-	c.Flags().IntVar(&pairs.Pairs, "pairs", 100, "pairs of people")
-	c.Flags().IntVar(&pairs.Depth, "depth", 8, "messages under way in each pair")
-	c.Flags().IntVar(&pairs.Bytes, "bytes", 200, "bytes of each message's content")
-	c.Flags().Float64Var(&seconds, "seconds", 10, "how long")
-	c.RunE = func(c *cobra.Command, _ []string) error {
-		cfg, _, err := load(c)
-		if err != nil {
-			return err
-		}
-		if pairs.Pairs < 1 || pairs.Depth < 1 || pairs.Bytes < 24 || pairs.Bytes > 16384 || seconds <= 0 {
-			return usageError{fmt.Errorf("pairs and depth must be 1 or more, bytes 24 to 16384, seconds above 0")}
-		}
-		pairs.Addr = cfg.Listen
-		pairs.Duration = time.Duration(seconds * float64(time.Second))
-		if pairs.Token, err = tokensOf(cfg); err != nil {
-			return err
-		}
-		r, err := pairs.Run(c.Context())
-		if err != nil {
-			return err
-		}
-		return p.report(r)
-	}
-	c.AddCommand(p.benchPages(), p.benchChat(), p.benchSearch())
-	return c
-}
-
 func (p *program) benchPages() *cobra.Command {
 	pages := bench.Pages{}
 	var peer, group string

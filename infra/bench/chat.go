@@ -44,39 +44,48 @@ type Line struct {
 // ReadChat takes the clauses of files of such lines, gzipped or not.
 func ReadChat(files ...string) (Chat, error) {
 	var c Chat
-	for _, name := range files {
-		if err := c.read(name); err != nil {
-			return c, fmt.Errorf("%s: %w", name, err)
-		}
+	lines, err := ReadLines(files...)
+	for _, l := range lines {
+		c.Clauses = append(c.Clauses, strings.FieldsFunc(l.Text, func(r rune) bool { return strings.ContainsRune("，。？！", r) })...)
 	}
-	if len(c.Clauses) == 0 {
-		return c, errors.New("no text in any of the files")
+	if err == nil && len(c.Clauses) == 0 {
+		err = errors.New("no text in any of the files")
 	}
-	return c, nil
+	return c, err
 }
 
-func (c *Chat) read(name string) error {
+// ReadLines reads files of JSON lines, gzipped or not.
+func ReadLines(files ...string) (lines []Line, err error) {
+	for _, name := range files {
+		if lines, err = readFile(lines, name); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return lines, nil
+}
+
+func readFile(lines []Line, name string) ([]Line, error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer f.Close()
 	var r io.Reader = f
 	if strings.HasSuffix(name, ".gz") {
 		if r, err = gzip.NewReader(f); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
+	each := bufio.NewScanner(r)
+	each.Buffer(nil, 1<<20)
+	for each.Scan() {
 		var l Line
-		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
-			return err
+		if err := json.Unmarshal(each.Bytes(), &l); err != nil {
+			return nil, err
 		}
-		c.Clauses = append(c.Clauses, strings.FieldsFunc(l.Text, func(r rune) bool { return strings.ContainsRune("，。？！", r) })...)
+		lines = append(lines, l)
 	}
-	return lines.Err()
+	return lines, each.Err()
 }
 
 // place is a conversation and who speaks in it.
