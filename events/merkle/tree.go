@@ -13,6 +13,8 @@ import (
 	"crypto/sha256"
 	"math/bits"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"lishi/events"
 )
 
@@ -64,4 +66,28 @@ func node(left, right events.Hash) events.Hash {
 	copy(b[1:], left[:])
 	copy(b[1+sha256.Size:], right[:])
 	return sha256.Sum256(b[:])
+}
+
+// Load is the tree of that size of which the hashes are stored, ready to grow.
+func Load(size int64, hashes tlog.HashReader) (Tree, error) {
+	t := Tree{size: size}
+	var at []int64
+	for level, before := bits.Len64(uint64(size))-1, int64(0); level >= 0; level-- {
+		if n := int64(1) << level; size&n != 0 {
+			at = append(at, tlog.StoredHashIndex(level, before>>level))
+			before += n
+		}
+	}
+	found, err := hashes.ReadHashes(at)
+	if err != nil {
+		return Tree{}, err
+	}
+	t.subtrees = ours(found)
+	return t, nil
+}
+
+// Root is the root that the tree had at a size, from its stored hashes.
+func Root(size int64, hashes tlog.HashReader) (events.Hash, error) {
+	t, err := Load(size, hashes)
+	return t.Root(), err
 }
