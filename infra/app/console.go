@@ -33,6 +33,7 @@ func consoleRoutes(n *node) []console.Route {
 	return slices.Concat(
 		console.Explore(x, n.tail),
 		console.Looks(n.log),
+		console.Seals(n.sealer()),
 	)
 }
 

@@ -17,6 +17,7 @@ import (
 	"lishi/infra/config"
 	"lishi/infra/console"
 	"lishi/infra/kafka"
+	"lishi/infra/seals"
 	"lishi/infra/snapshots"
 	"lishi/infra/telemetry"
 	"lishi/infra/tokens"
@@ -50,6 +51,7 @@ type node struct {
 	engine    *projections.Engine
 	server    *ws.Server
 	console   *console.Server
+	seals     *seals.Sealer
 
 	presence *presence.Board
 
@@ -112,8 +114,14 @@ func openNode(ctx context.Context, cfg config.Config, logger *slog.Logger) (_ *n
 	n.presence = presence.New(reads, n.server, presence.Options{Log: logger})
 	reader.Presence = n.presence
 	n.tail.Observe(n.server)
+	if n.seals, err = openSeals(cfg, n.log, logger); err != nil {
+		return nil, err
+	}
+	if n.seals != nil {
+		n.open.add(n.seals.Close)
+	}
 	n.console = n.openConsole()
-	n.metrics.Register(state{n})
+	n.metrics.Register(state{n}, sealFigures{n})
 	return n, nil
 }
 
@@ -160,7 +168,7 @@ func models() []projections.Projection {
 func (n *node) start() <-chan error {
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel = cancel
-	done := make(chan struct{}, 5)
+	done := make(chan struct{}, 6)
 	run := func(what string, f func(context.Context) error) {
 		if err := f(ctx); err != nil && ctx.Err() == nil {
 			select {
@@ -173,6 +181,7 @@ func (n *node) start() <-chan error {
 	go run("log", n.tail.Run)
 	go run("read models", n.engine.Run)
 	go run("presence", n.presence.Run)
+	go run("seals", n.seal)
 	go run("token keys", func(ctx context.Context) error { n.keys.Run(ctx); return nil })
 	go run("snapshots", func(ctx context.Context) error { n.snapshots.Keep(ctx, n.tail.Book()); return nil })
 	go func() {
@@ -199,6 +208,9 @@ func (n *node) stop(ctx context.Context) error {
 	select {
 	case <-n.ended:
 		n.snapshots.Last(n.tail.Book())
+		if n.seals != nil {
+			n.seals.Last(ctx)
+		}
 	case <-ctx.Done():
 		late("read models", ctx.Err())
 	}

@@ -124,11 +124,11 @@ var (
 	foldedTo   = prometheus.NewDesc("lishi_log_folded_offset", "The offset up to which this node has read a partition.", []string{"partition"}, nil)
 )
 
-var figures = []*prometheus.Desc{lagEvents, lagSeconds, foldedTo, readiness}
+var figures = append([]*prometheus.Desc{lagEvents, lagSeconds, foldedTo, readiness}, sealDescs...)
 
 // Describe implements prometheus.Collector.
 func (s state) Describe(c chan<- *prometheus.Desc) {
-	for _, d := range figures {
+	for _, d := range []*prometheus.Desc{lagEvents, lagSeconds, foldedTo, readiness} {
 		c <- d
 	}
 }

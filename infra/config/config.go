@@ -299,6 +299,11 @@ func (c *Config) check(byName map[string]*Setting) (problems []error) {
 	if err := checkConsole(c.Console); err != nil {
 		bad("console", "%v", err)
 	}
+	for witness := range strings.SplitSeq(c.SealWitnesses, ",") {
+		if u, err := url.Parse(witness); witness != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.RawQuery != "") {
+			bad("seal-witnesses", "%q is not an http or https url", witness)
+		}
+	}
 	if _, err := ParseNetworks(c.TrustedProxies); err != nil {
 		bad("trusted-proxies", "%v", err)
 	}

@@ -46,7 +46,12 @@ type Config struct {
 	TokenIssuer   string `name:"token-issuer" part:"tokens" default:"" help:"what every token's iss must be; empty: anything"`
 	TokenAudience string `name:"token-audience" part:"tokens" default:"" help:"what every token's aud must be or hold; empty: anything"`
 
-	AuditKey string `name:"audit-key" part:"audit" default:"" help:"Ed25519 seed that signs checkpoints of the log, 32 bytes in URL-safe base64 without padding; empty: made once and kept in the data directory (with Kafka it must be given)" secret:"true"`
+	AuditKey      string        `name:"audit-key" part:"audit" default:"" help:"Ed25519 seed that signs checkpoints of the log, 32 bytes in URL-safe base64 without padding; empty: made once and kept in the data directory (with Kafka it must be given)" secret:"true"`
+	AuditTrust    string        `name:"audit-trust" part:"audit" default:"" help:"public keys, joined by commas, that signed checkpoints before and are trusted beside audit-key's"`
+	Seal          bool          `name:"seal" default:"true" help:"sign checkpoints of the log while it grows (docs/audit.md)"`
+	SealInterval  time.Duration `name:"seal-interval" default:"5s" help:"new records of a partition wait no longer than this for a checkpoint"`
+	SealEvents    int           `name:"seal-events" default:"10000" help:"so many new records of a partition get a checkpoint at once"`
+	SealWitnesses string        `name:"seal-witnesses" default:"" help:"urls, joined by commas, that checkpoints are sent to (POST URL/add-checkpoint, C2SP tlog-witness)"`
 
 	Origins  string        `name:"origins" default:"" help:"exact origins (https://chat.example.com), joined by commas, whose pages may use the sockets and the HTTP urls of this host"`
 	Rate     int           `name:"rate" default:"50" help:"requests a second one user may make; 0: no limit"`

@@ -24,9 +24,9 @@ type Clock struct {
 
 // Skew counts records with a wrong time.
 type Skew struct {
-	Records int64         `json:"records"`
-	Most    time.Duration `json:"most"` // beyond what is right
-	First   int64         `json:"first"`
+	Records int64 `json:"records"`
+	Most    int64 `json:"mostMs"` // milliseconds beyond what is right
+	First   int64 `json:"first"`  // offset
 }
 
 func (s *Skew) add(offset, by int64) {
@@ -34,7 +34,7 @@ func (s *Skew) add(offset, by int64) {
 		s.First = offset
 	}
 	s.Records++
-	s.Most = max(s.Most, time.Duration(by)*time.Millisecond)
+	s.Most = max(s.Most, by)
 }
 
 // begin says when a reading began, and whether it follows upon the last one.
@@ -72,7 +72,7 @@ func (c *Clock) end() string {
 		what string
 	}{{c.Back, "back behind the record before"}, {c.Ahead, "ahead of this node's clock"}, {c.Behind, "behind this node's clock"}} {
 		if n := s.Records - c.told[i]; n > 0 {
-			found = append(found, fmt.Sprintf("%d recorded times are %s, by up to %s, the first ever at offset %d", n, s.what, s.Most, s.First))
+			found = append(found, fmt.Sprintf("%d recorded times are %s, by up to %d ms, the first ever at offset %d", n, s.what, s.Most, s.First))
 		}
 	}
 	return strings.Join(found, "; ")

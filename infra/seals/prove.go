@@ -108,6 +108,9 @@ func (s *Sealer) Keys() merkle.Keys {
 	return s.keys
 }
 
+// Changes are the notes by which keys handed over, oldest first.
+func (s *Sealer) Changes() ([][]byte, error) { return readChanges(KeysFile(s.dir)) }
+
 // Status is how the sealing stands.
 type Status struct {
 	LogID      string            `json:"logId"`

@@ -65,6 +65,9 @@ type Sealer struct {
 	order     []events.Partition
 	witnesses []*witness
 	keep      sync.Mutex // one writer of small files
+	base      context.Context
+	end       context.CancelFunc
+	working   sync.WaitGroup // on what base bounds
 
 	mu       sync.Mutex
 	keys     merkle.Keys
@@ -139,6 +142,7 @@ func Open(log Log, o Options) (_ *Sealer, err error) {
 		o.Logger = slog.Default()
 	}
 	s := &Sealer{dir: Directory(o.Dir, log.ID()), log: log, o: o, parts: map[events.Partition]*part{}, order: Sealed(log.Layout()), mine: map[events.Partition]bool{}}
+	s.base, s.end = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -188,6 +192,8 @@ func readKeys(dir string, o Options) (merkle.Keys, error) {
 
 // Close closes the files, after Run has ended.
 func (s *Sealer) Close() error {
+	s.end()
+	s.working.Wait()
 	var errs []error
 	for _, p := range s.parts {
 		if p.hashes != nil {

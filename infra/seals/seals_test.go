@@ -75,7 +75,9 @@ func (w *world) say(n int) {
 	}
 }
 
-func (w *world) sealer(dir string, change ...func(*Options)) *Sealer { return openSealer(w.t, w.log, dir, change...) }
+func (w *world) sealer(dir string, change ...func(*Options)) *Sealer {
+	return openSealer(w.t, w.log, dir, change...)
+}
 
 func openSealer(t *testing.T, log Log, dir string, change ...func(*Options)) *Sealer {
 	t.Helper()

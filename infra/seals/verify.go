@@ -33,15 +33,16 @@ var ErrRunning = errors.New("a verification is under way")
 
 // Verify reads the whole log and holds it against everything that was signed of
 // it: what stands in lishi.seals, and what this node has kept. It returns when it
-// has begun, and goes on until it is done or ctx ends.
-func (s *Sealer) Verify(ctx context.Context, by string) error {
+// has begun, and goes on until it is done or the sealer is
+// closed.
+func (s *Sealer) Verify(by string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.verified.Running {
 		return ErrRunning
 	}
 	s.verified.Running, s.verified.Done, s.verified.Total = true, 0, 0
-	go s.verify(ctx, by, time.Now().UTC().Truncate(time.Millisecond))
+	s.working.Go(func() { s.verify(s.base, by, time.Now().UTC().Truncate(time.Millisecond)) })
 	return nil
 }
 

@@ -10,7 +10,6 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -57,15 +56,6 @@ func newWitness(s *Sealer, url string) *witness {
 		w.acks = all[w.url]
 	}
 	return w
-}
-
-// CheckWitness refuses what is no url of a witness.
-func CheckWitness(text string) error {
-	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.RawQuery != "" {
-		return fmt.Errorf("%q is not an http or https url", text)
-	}
-	return nil
 }
 
 func (s *Sealer) witnessFile() string { return filepath.Join(s.dir, "witnesses.json") }
