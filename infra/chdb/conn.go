@@ -43,14 +43,22 @@ func (c *conn) close() {
 	c.handle = nil
 }
 
-// query runs the tagged statement; plain is the same without tag.
-func (c *conn) query(sql, plain, format string, params []Param, each func([]byte) error) error {
-	if selects(plain) {
-		if err := c.stream(sql, format, params, each); !errors.Is(err, errNotStreamable) {
+// query runs a statement with the tag in front. Rows come as they are made: in
+// formats whose pieces make up the whole from the library's stream, in others
+// (JSON, Parquet, CSVWithNames …), which the library would begin anew with each
+// piece, through a pipe. kill ends the statement behind its back.
+func (c *conn) query(tag, sql, format string, params []Param, each func([]byte) error, kill func()) error {
+	if !selects(sql) {
+		return c.execute(tag+sql, format, params, each)
+	}
+	body, format, tail := c.splitFormat(sql, format)
+	if pieces[format] {
+		if err := c.stream(tag+sql, format, params, each); !errors.Is(err, errNotStreamable) {
 			return err
 		}
+		return c.execute(tag+sql, format, params, each)
 	}
-	return c.execute(sql, format, params, each)
+	return c.document(tag, body, format, tail, params, each, kill)
 }
 
 // execute runs a statement whose answer the engine makes whole.
@@ -73,9 +81,13 @@ func (c *conn) execute(sql, format string, params []Param, each func([]byte) err
 // and their like, and what the engine cannot classify.
 func (c *conn) changesSession(sql string) bool {
 	a := analysis{size: uint32(unsafe.Sizeof(analysis{}))}
-	state := c.lib.classifyQuery(*c.handle, unsafe.StringData(sql), uintptr(len(sql)), nil, 0, &a)
-	runtime.KeepAlive(sql)
-	return state != 0 || a.class >= classControl
+	return c.classify(sql, &a) != 0 || a.class >= classControl
+}
+
+// classify asks the library what kind of statement it is; 0 if it can tell.
+func (c *conn) classify(sql string, a *analysis) int32 {
+	defer runtime.KeepAlive(sql)
+	return c.lib.classifyQuery(*c.handle, unsafe.StringData(sql), uintptr(len(sql)), nil, 0, a)
 }
 
 // errNotStreamable: the library streams SELECTs only; nothing was run.

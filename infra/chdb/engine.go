@@ -22,6 +22,9 @@ type Options struct {
 	Library   string // path of libchdb; "" looks for it as Find does
 	MaxMemory int64  // bytes the engine may use; 0 is 1 GiB
 	MaxConns  int    // statements at a time, the others wait; 0 is 16
+	// Roles that sessions can be limited to, with what each may do, as GRANT
+	// statements without TO: {"reader": {"GRANT SELECT ON views.*"}}.
+	Roles map[string][]string
 }
 
 // Engine is a running ClickHouse engine. It is safe for concurrent use.
@@ -42,6 +45,8 @@ type Engine struct {
 
 	control     *conn // kills statements; open as long as the engine is, then nil
 	controlLock sync.Mutex
+
+	forbidden func() (map[string]bool, error) // functions that no role may call
 }
 
 // running is the directory of the engine of this process: libchdb has one
@@ -94,7 +99,7 @@ func Open(o Options) (e *Engine, err error) {
 			held.Close()
 		}
 	}()
-	config, err := writeConfiguration(dir, o.MaxMemory)
+	config, err := writeConfiguration(dir, o.MaxMemory, o.Roles)
 	if err != nil {
 		return nil, err
 	}
@@ -109,6 +114,7 @@ func Open(o Options) (e *Engine, err error) {
 		slots: make(chan struct{}, o.MaxConns),
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
+	e.forbidden = sync.OnceValues(e.findForbidden)
 	if e.control, err = e.connect(Session{}); err != nil {
 		return nil, err
 	}
@@ -153,7 +159,14 @@ func (e *Engine) Close() error {
 // When the context ends the statement is killed and its cause returned.
 func (e *Engine) Query(ctx context.Context, s Session, sql, format string, params []Param, each func([]byte) error) error {
 	return e.run(ctx, s, func(c *conn, tag string) error {
-		return c.query(tag+sql, sql, format, params, each)
+		if s.Role != "" {
+			if err := e.admit(c, sql, params); err != nil {
+				return err
+			}
+		}
+		over := make(chan struct{})
+		defer close(over)
+		return c.query(tag, sql, format, params, each, func() { go e.kill(tag, over) })
 	})
 }
 
@@ -161,6 +174,9 @@ func (e *Engine) Query(ctx context.Context, s Session, sql, format string, param
 // named format. Rows of one Native block come in whole or not at all; if data
 // fails to be read, or the context ends before its end, nothing is inserted.
 func (e *Engine) Insert(ctx context.Context, s Session, sql, format string, params []Param, data io.Reader) error {
+	if s.Role != "" {
+		return refusal("a role reads, it inserts nothing")
+	}
 	return e.run(ctx, s, func(c *conn, tag string) error {
 		return c.insert(ctx, tag+sql, format, params, data)
 	})

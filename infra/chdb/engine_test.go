@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 		defer os.RemoveAll(dir)
-		if engine, err = chdb.Open(chdb.Options{Dir: dir}); err != nil {
+		if engine, err = chdb.Open(chdb.Options{Dir: dir, Roles: map[string][]string{"reader": {"GRANT SELECT ON shown.*"}}}); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}

@@ -15,20 +15,27 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Handler speaks ClickHouse's HTTP interface over the engine: query and rows in
 // the URL or the body, param_… for parameters, other names for settings,
 // default_format, database, /ping. Errors carry X-ClickHouse-Exception-Code,
-// also when they come in the middle of an answer. There are no users (see Authorised), no HTTP
-// sessions, no compression and no external tables; what asks for them is
-// refused. Whoever reaches it may do whatever the process may.
+// also when they come in the middle of an answer. There are no users (see
+// Authorised) and no external tables. A session_id is taken, but nothing is kept
+// between requests. Whoever reaches it may do whatever the process may, unless a
+// handler in front gives the request a role.
 //
 // Source: https://clickhouse.com/docs/interfaces/http.
 func (e *Engine) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "", "/":
+			if r.Method == http.MethodGet && r.ContentLength == 0 && !r.URL.Query().Has("query") {
+				io.WriteString(w, "Ok.\n") // as ClickHouse says it is there
+				return
+			}
 			e.serve(w, r)
 		case "/ping":
 			io.WriteString(w, "Ok.\n")
@@ -73,7 +80,16 @@ func (e *Engine) serve(w http.ResponseWriter, r *http.Request) {
 	if e.sayHello(w, r) {
 		return
 	}
+	id := r.URL.Query().Get("query_id")
+	if id == "" {
+		id = uuid.NewString()
+	}
+	w.Header().Set("X-ClickHouse-Query-Id", id)
 	q, err := parse(r)
+	if _, its := errors.AsType[*Error](err); its {
+		refuse(w, err)
+		return
+	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -84,21 +100,24 @@ func (e *Engine) serve(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
-	begun := false
+	var out io.WriteCloser // once the answer has begun
 	err = e.Query(r.Context(), q.session, q.sql, q.format, q.params, func(chunk []byte) error {
-		if !begun {
-			begun = true
+		if out == nil {
 			w.Header().Set("Content-Type", contentType(q.format))
 			w.Header().Set("X-ClickHouse-Format", q.format)
 			w.Header().Set("X-ClickHouse-Exception-Tag", exceptionTag)
+			out = compressed(w, r)
 		}
-		_, err := w.Write(chunk)
+		_, err := out.Write(chunk)
 		return err
 	})
 	switch {
+	case err == nil && out != nil:
+		out.Close()
 	case err == nil:
-	case begun:
-		breakOff(w, err)
+	case out != nil:
+		breakOff(out, err)
+		out.Close()
 	default:
 		refuse(w, err)
 	}
@@ -107,7 +126,7 @@ func (e *Engine) serve(w http.ResponseWriter, r *http.Request) {
 // Names in the URL that are neither settings nor parameters.
 var notSettings = []string{
 	"query", "database", "default_format", "query_id", "quota_key", "user", "password",
-	"client_protocol_version", "session_timeout", "session_check", "stacktrace", "role",
+	"client_protocol_version", "session_id", "compress", "decompress", "replace_running_query", "session_timeout", "session_check", "stacktrace", "role",
 	"wait_end_of_query", "buffer_size", "send_progress_in_http_headers", "enable_http_compression",
 	"http_write_exception_in_output_format", "cancel_http_readonly_queries_on_client_close",
 }
@@ -119,22 +138,21 @@ func parse(r *http.Request) (q request, err error) {
 	if err != nil {
 		return q, fmt.Errorf("the URL's query cannot be read: %w", err)
 	}
-	for _, name := range []string{"compress", "decompress"} {
-		if v := values.Get(name); v != "" && v != "0" {
-			return q, fmt.Errorf("%s is not served here: this engine speaks plain blocks", name)
-		}
-		values.Del(name)
+	if on(values.Get("session_check")) {
+		return q, &Error{Code: 372, Name: "SESSION_NOT_FOUND", Message: "Code: 372. DB::Exception: Session not found: every request stands alone here. (SESSION_NOT_FOUND)"}
 	}
-	if values.Get("session_id") != "" {
-		return q, errors.New("session_id is not served here: every request stands alone")
-	}
-	if c := r.Header.Get("Content-Encoding"); c != "" && c != "identity" {
-		return q, fmt.Errorf("Content-Encoding %s is not served here", c)
+	body, err := decompressed(r)
+	if err != nil {
+		return q, err
 	}
 	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); strings.HasPrefix(media, "multipart/") {
 		return q, errors.New("external tables are not served here")
 	}
 	q.session.Database = values.Get("database")
+	if len(values["role"]) > 1 {
+		return q, errors.New("one role at a time is served here")
+	}
+	q.session.Role = values.Get("role")
 	q.format = values.Get("default_format")
 	if q.format == "" {
 		q.format = "TabSeparated"
@@ -156,7 +174,7 @@ func parse(r *http.Request) (q request, err error) {
 		q.session.Settings = append(q.session.Settings, Setting{"readonly", "2"})
 	}
 	slices.SortFunc(q.session.Settings, func(a, b Setting) int { return strings.Compare(a.Name, b.Name) })
-	return q, q.readStatement(values.Get("query"), r.Body)
+	return q, q.readStatement(values.Get("query"), body)
 }
 
 var (
@@ -209,7 +227,7 @@ func refuse(w http.ResponseWriter, err error) {
 		switch refused.Code {
 		case 6, 26, 27, 33, 36, 38, 41, 42, 43, 47, 53, 62, 117, 456: // the statement is wrong
 			status = http.StatusBadRequest
-		case 46, 60, 81, 115: // it names something that is not there
+		case 46, 60, 81, 115, 372, 511: // it names something that is not there
 			status = http.StatusNotFound
 		case 164, 497: // it is not allowed
 			status = http.StatusForbidden

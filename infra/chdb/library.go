@@ -48,6 +48,9 @@ type analysis struct {
 	size, _, _, class uint32 // statements and flags are not used
 }
 
+// classReadOnly is chdb_query_class CHDB_QUERY_READ_ONLY.
+const classReadOnly = 0
+
 // classControl is chdb_query_class CHDB_QUERY_CONTROL: SET, USE and others that
 // change the session. Anything from here on leaves a connection in a state that
 // the next statement must not inherit.

@@ -8,9 +8,11 @@ import (
 
 // Session is what a statement finds set: its database and ClickHouse settings.
 // "readonly" is set after all others, so that a session can carry limits and
-// freeze them.
+// freeze them. With a role a statement may do what the role may, and only read
+// (see admit).
 type Session struct {
 	Database string
+	Role     string
 	Settings []Setting
 }
 
@@ -18,7 +20,7 @@ type Session struct {
 type Setting struct{ Name, Value string }
 
 func (s Session) equal(t Session) bool {
-	return s.Database == t.Database && slices.Equal(s.Settings, t.Settings)
+	return s.Database == t.Database && s.Role == t.Role && slices.Equal(s.Settings, t.Settings)
 }
 
 // apply sets the session up on a new connection.
@@ -31,6 +33,11 @@ func (c *conn) apply(s Session) error {
 	}
 	settings := slices.Clone(s.Settings)
 	slices.SortStableFunc(settings, func(a, b Setting) int { return last(a) - last(b) })
+	if s.Role != "" {
+		if err := c.execute("SET ROLE "+quoteIdentifier(s.Role), "Null", nil, discard); err != nil {
+			return err
+		}
+	}
 	for _, set := range settings {
 		if err := c.execute("SET "+quoteIdentifier(set.Name)+" = "+quoteString(set.Value), "Null", nil, discard); err != nil {
 			return err
