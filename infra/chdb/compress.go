@@ -49,7 +49,7 @@ func compressed(w http.ResponseWriter, r *http.Request) io.WriteCloser {
 // decompressed is what a request's body says.
 func decompressed(r *http.Request) (io.Reader, error) {
 	if on(r.URL.Query().Get("decompress")) {
-		return unpacked{compress.NewReader(r.Body)}, nil
+		return &unpacked{from: compress.NewReader(r.Body)}, nil
 	}
 	switch encoding := r.Header.Get("Content-Encoding"); encoding {
 	case "", "identity":
@@ -81,14 +81,22 @@ type plain struct{ io.Writer }
 
 func (plain) Close() error { return nil }
 
-// unpacked ends as readers do: the library wraps io.EOF.
-type unpacked struct{ io.Reader }
+// unpacked ends as readers do: the library wraps io.EOF, and begins its last
+// block again when it is asked once more.
+type unpacked struct {
+	from io.Reader
+	end  error
+}
 
-func (u unpacked) Read(p []byte) (int, error) {
-	n, err := u.Reader.Read(p)
+func (u *unpacked) Read(p []byte) (int, error) {
+	if u.end != nil {
+		return 0, u.end
+	}
+	n, err := u.from.Read(p)
 	if errors.Is(err, io.EOF) {
 		err = io.EOF
 	}
+	u.end = err
 	return n, err
 }
 
