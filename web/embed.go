@@ -1,5 +1,5 @@
-// Package web carries the page: built files of web/dist, committed so that
-// building lishi needs neither Node.js nor a network.
+// Package web carries the pages: built files of web/dist and web/console/dist,
+// committed so that building lishi needs neither Node.js nor a network.
 package web
 
 import (
@@ -9,16 +9,19 @@ import (
 	"strings"
 )
 
-//go:embed all:dist
+//go:embed all:dist all:console/dist
 var files embed.FS
 
-// Dist holds the built page with index.html at its root. Names under assets/
-// contain a hash of the content, so those may be cached for ever; everything
-// else should be revalidated. It is safe for concurrent use.
-var Dist fs.FS = built()
+// Dist holds the built page with index.html at its root, Console the console's.
+// Names under assets/ contain a hash of the content, so those may be cached for
+// ever; everything else should be revalidated. They are safe for concurrent use.
+var (
+	Dist    fs.FS = built("dist")
+	Console fs.FS = built("console/dist")
+)
 
-func built() fs.FS {
-	dist, err := fs.Sub(files, "dist")
+func built(dir string) fs.FS {
+	dist, err := fs.Sub(files, dir)
 	if err != nil { // only an invalid path, which would not have compiled into files
 		panic(err)
 	}

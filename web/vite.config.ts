@@ -1,6 +1,7 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { defineConfig } from 'vitest/config'
 import type { Reporter } from 'vitest/node'
+import { reproducible } from './vite.shared.ts'
 
 // Scripts that add up test counts read this line.
 const countingReporter: Reporter = {
@@ -12,23 +13,11 @@ const countingReporter: Reporter = {
   },
 }
 
-// The build must come out byte for byte the same everywhere: no dates, no
-// host names, no environment in it; names in assets/ follow the content.
 export default defineConfig(({ mode }) => ({
-  base: './',
+  ...reproducible,
   plugins: [svelte()],
   // The page is built from the library's source, by the names under which others install it.
   resolve: { tsconfigPaths: true, ...(mode === 'test' && { conditions: ['browser'] }) },
-  build: {
-    target: ['chrome123', 'edge123', 'firefox128', 'safari17.5'],
-    outDir: 'dist',
-    emptyOutDir: true,
-    modulePreload: { polyfill: false },
-    assetsInlineLimit: 0,
-    reportCompressedSize: false,
-    // No component of the page is a custom element.
-    rolldownOptions: { treeshake: { moduleSideEffects: [{ test: /internal\/client\/dom\/elements\/custom-element\.js$/, sideEffects: false }] } },
-  },
   server: { proxy: { '/ws': { target: 'http://127.0.0.1:8080', ws: true }, '/demo': 'http://127.0.0.1:8080' } },
-  test: { include: mode === 'program' ? ['lib/test/*.program.ts'] : ['src/**/*.test.ts', 'lib/test/*.test.ts', 'docs/**/*.test.ts'], restoreMocks: true, reporters: ['default', countingReporter] },
+  test: { include: mode === 'program' ? ['lib/test/*.program.ts'] : ['src/**/*.test.ts', 'console/src/**/*.test.ts', 'lib/test/*.test.ts', 'docs/**/*.test.ts'], restoreMocks: true, reporters: ['default', countingReporter] },
 }))

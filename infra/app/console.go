@@ -21,6 +21,7 @@ import (
 	"lishi/infra/explore"
 	"lishi/infra/looks"
 	"lishi/infra/tokens"
+	"lishi/web"
 	"lishi/ws/wire"
 )
 
@@ -41,6 +42,7 @@ func (n *node) openConsole() *console.Server {
 	return console.New(console.Options{
 		Verify: n.keys.Verify,
 		Looker: console.Recorded(&looks.Recorder{Log: n.log}),
+		Page:   web.Serve(web.Console),
 		About:  console.About{Version: Version, Node: nodeName(n.cfg), Log: n.log.ID(), Zone: n.cfg.Zone},
 		Logger: n.logger,
 	}, consoleRoutes(n)...)

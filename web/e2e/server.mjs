@@ -24,6 +24,7 @@ export class Server {
     server.binary = binary
     server.flags = flags
     server.port = await freePort()
+    server.consolePort = await freePort()
     server.data = mkdtempSync(join(tmpdir(), 'lishi-e2e-'))
     server.log = createWriteStream(logFile)
     return server
@@ -33,6 +34,16 @@ export class Server {
     return `http://127.0.0.1:${this.port}`
   }
 
+  /** Where the console is. */
+  get console() {
+    return `http://127.0.0.1:${this.consolePort}`
+  }
+
+  /** A token for a role in the console; made while the server serves, too. */
+  token(role, ...args) {
+    return this.run('token', '--user', `e2e-${role}`, '--name', 'Ada', '--role', role, ...args)
+  }
+
   /** Runs another command of the program on the same data, while it does not serve; gives what it says. */
   async run(...args) {
     const { stdout } = await promisify(execFile)(this.binary, [...args, '--data', this.data])
@@ -40,7 +51,7 @@ export class Server {
   }
 
   async start() {
-    const child = spawn(this.binary, ['serve', '--demo', '--listen', `127.0.0.1:${this.port}`, '--console', 'off', '--data', this.data, ...this.flags], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(this.binary, ['serve', '--demo', '--listen', `127.0.0.1:${this.port}`, '--console', `127.0.0.1:${this.consolePort}`, '--data', this.data, ...this.flags], { stdio: ['ignore', 'pipe', 'pipe'] })
     child.stdout.pipe(this.log, { end: false })
     child.stderr.pipe(this.log, { end: false })
     this.exited = new Promise((resolve) => child.once('exit', (code, signal) => resolve(signal ?? code)))

@@ -26,10 +26,11 @@ export class Stage {
   #pages = new Map()
   #steps = new Steps(() => this.#photograph())
 
-  static async create(language) {
+  static async create(language, folder = language) {
     speak(language)
     const stage = new Stage()
     stage.language = language
+    stage.folder = folder
     stage.server = await stage.another('server')
     stage.browser = await chromium.launch({
       executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
@@ -98,14 +99,14 @@ export class Stage {
   }
 
   #file(name) {
-    const directory = resolve(results, this.language)
+    const directory = resolve(results, this.folder)
     mkdirSync(directory, { recursive: true })
     return resolve(directory, name)
   }
 
   #watch(url) {
-    if (url.startsWith('data:')) return // what the page holds itself
-    if (!this.#servers.some(({ origin }) => new URL(url).host === new URL(origin).host)) this.foreign.push(url)
+    if (url.startsWith('data:') || url.startsWith('blob:')) return // what the page holds itself
+    if (!this.#servers.some((server) => [server.origin, server.console].includes(new URL(url.replace(/^ws/, 'http')).origin))) this.foreign.push(url)
   }
 
   async #photograph() {

@@ -1,7 +1,7 @@
-// Builds the page and the client library into temporary folders and compares
-// them, byte for byte, with the committed web/dist and web/lib/dist; then weighs
-// the page. Exits 1 and names the files where they differ, or says that the page
-// is too heavy.
+// Builds the page, the console and the client library into temporary folders and
+// compares them, byte for byte, with the committed web/dist, web/console/dist and
+// web/lib/dist; then weighs the pages. Exits 1 and names the files where they
+// differ, or says that a page is too heavy.
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,14 +9,15 @@ import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 
-// Bytes, gzipped, that a browser gets before the chat stands: the page, and what
-// it names. What the page fetches by itself later is told beside it.
-const limit = 75_000
+// Bytes, gzipped, that a browser gets before a page stands: the page, and what
+// it names. What it fetches by itself later is told beside it.
+const limits = { dist: 75_000, 'console/dist': 60_000 }
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const run = (script, ...given) => execFileSync(process.execPath, [join(root, script), ...given], { cwd: root, stdio: 'inherit' })
 const builds = {
   dist: (folder) => run('node_modules/vite/bin/vite.js', 'build', '--outDir', folder, '--logLevel', 'error'),
+  'console/dist': (folder) => run('node_modules/vite/bin/vite.js', 'build', '--config', 'console/vite.config.ts', '--outDir', folder, '--emptyOutDir', '--logLevel', 'error'),
   'lib/dist': (folder) => run('scripts/build-lib.mjs', folder),
 }
 
@@ -36,7 +37,7 @@ for (const [name, build] of Object.entries(builds)) {
     const all = [...new Set([...files(committed), ...files(fresh)])].sort()
     for (const file of all) check(same(join(committed, file), join(fresh, file)), `differs from its source: web/${name}/${file}`)
     if (failed > 0) console.error(`Run \`npm run build\` in web/ and commit web/${name}.`)
-    if (name === 'dist') weigh(fresh)
+    if (limits[name]) weigh(name, fresh)
   } finally {
     rmSync(fresh, { recursive: true, force: true })
   }
@@ -58,11 +59,12 @@ function same(one, other) {
   }
 }
 
-function weigh(folder) {
+function weigh(name, folder) {
+  const limit = limits[name]
   const bytes = (list) => list.reduce((sum, name) => sum + gzipSync(readFileSync(join(folder, name)), { level: 9 }).length, 0)
   const page = readFileSync(join(folder, 'index.html'), 'utf8')
   const parts = files(folder).filter((name) => /\.(js|css|html)$/.test(name))
   const first = bytes(parts.filter((name) => name === 'index.html' || page.includes(name)))
-  console.log(`the page weighs ${(first / 1000).toFixed(1)} kB gzipped (${limit / 1000} at most), ${(bytes(parts) / 1000).toFixed(1)} kB with its dialogs`)
-  check(first <= limit, 'The page is too heavy.')
+  console.log(`web/${name} weighs ${(first / 1000).toFixed(1)} kB gzipped (${limit / 1000} at most), ${(bytes(parts) / 1000).toFixed(1)} kB with what is fetched later`)
+  check(first <= limit, `web/${name} is too heavy.`)
 }

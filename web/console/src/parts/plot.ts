@@ -1,0 +1,65 @@
+// uPlot, fetched by the first chart that is drawn.
+import uPlot from 'uplot'
+import 'uplot/dist/uPlot.min.css'
+
+interface Look {
+  kind: 'line' | 'bars'
+  height: number
+  zone: string
+  labels: string[]
+  colours: string[]
+  ink: string
+  grid: string
+  format: (value: number) => string
+}
+
+export function draw(host: HTMLElement, look: Look): uPlot {
+  const font = `12px ${getComputedStyle(host).fontFamily}`
+  const bars = look.kind === 'bars' ? uPlot.paths.bars!({ size: [0.8, 40], radius: 0.15 }) : undefined
+  const axis: uPlot.Axis = { stroke: look.ink, font, grid: { stroke: look.grid, width: 1 }, ticks: { show: false } }
+  return new uPlot(
+    {
+      width: host.clientWidth || 300,
+      height: look.height,
+      padding: [8, 10, 0, 0],
+      legend: { show: false },
+      cursor: { y: false, drag: { x: false, y: false } },
+      tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), look.zone),
+      scales: { x: { time: true }, y: { range: (_, min, max) => [Math.min(0, min ?? 0), max > 0 ? max * 1.08 : 1] } },
+      axes: [
+        { ...axis, values: times(look.zone), space: 70 },
+        { ...axis, size: 54, values: (_, splits) => splits.map((value) => look.format(value)) },
+      ],
+      series: [
+        {},
+        ...look.labels.map((label, i) => ({
+          label, stroke: look.colours[i]!, width: look.kind === 'bars' ? 0 : 2, points: { show: false },
+          fill: look.kind === 'bars' ? look.colours[i]! : alpha(look.colours[i]!, look.labels.length === 1 ? 0.12 : 0), ...(bars && { paths: bars }),
+        })),
+      ],
+    },
+    [[], ...look.labels.map(() => [])],
+    host,
+  )
+}
+
+// What getComputedStyle gives is rgb(…).
+function alpha(colour: string, share: number): string {
+  return colour.replace(/^rgb\((.*)\)$/, `rgba($1, ${share})`)
+}
+
+// Dates where days pass between ticks, else clocks: short, and the same in every language.
+function times(zone: string): uPlot.Axis.DynamicValues {
+  const clock = new Intl.DateTimeFormat('sv-SE', { timeZone: zone, hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
+  const seconds = new Intl.DateTimeFormat('sv-SE', { timeZone: zone, hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' })
+  const day = new Intl.DateTimeFormat('sv-SE', { timeZone: zone, month: '2-digit', day: '2-digit' })
+  return (_, splits) => {
+    const step = (splits[1] ?? 0) - (splits[0] ?? 0)
+    return splits.map((at) => {
+      const date = new Date(at * 1000)
+      if (step >= 86_400) return day.format(date)
+      const text = (step < 60 ? seconds : clock).format(date)
+      return text === '00:00' ? day.format(date) : text
+    })
+  }
+}
