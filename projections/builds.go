@@ -26,7 +26,19 @@ type build struct {
 	version    int
 	dropped    bool
 	idle       time.Duration // since a node that needs it said so, by ClickHouse's clock
+	stage      stage
+	named      string // if it is to be looked at only: it never becomes live
+	upTo       string // as of this cursor, if it is named
 }
+
+// stage is what becomes of a build; the greatest counts.
+type stage uint8
+
+const (
+	begun     stage = iota // with a version; dropped where it is not needed
+	replaying              // by a replay, which goes on with it if it was interrupted
+	finished               // was live once, or is a named one that is complete
+)
 
 // checkpoint says that the rows of every event up to offset are in the tables.
 // event is the last admitted one that was looked at: a log that has another
@@ -53,6 +65,7 @@ var bookTables = []string{
 	`CREATE TABLE IF NOT EXISTS lishi_builds (build UInt32, name String, version UInt32, dropped UInt8)
 		ENGINE = ReplacingMergeTree(dropped) ORDER BY build` + durable,
 	`ALTER TABLE lishi_builds ADD COLUMN IF NOT EXISTS touched DateTime`,
+	`ALTER TABLE lishi_builds ADD COLUMN IF NOT EXISTS stage UInt8, ADD COLUMN IF NOT EXISTS named String, ADD COLUMN IF NOT EXISTS up_to String`,
 	`CREATE TABLE IF NOT EXISTS lishi_checkpoints (build UInt32, partition LowCardinality(String), offset UInt64, event String, event_offset Int64)
 		ENGINE = ReplacingMergeTree(offset) ORDER BY (build, partition)` + durable,
 	`CREATE TABLE IF NOT EXISTS lishi_live (name String, build UInt32, previous UInt32, swap UInt64)
@@ -77,14 +90,16 @@ func makeBooks(ctx context.Context, db DB) error {
 // readBooks reads all of them. They hold a few rows, so FINAL costs nothing here.
 func readBooks(ctx context.Context, db DB) (books, error) {
 	b := books{live: map[string]swap{}}
-	err := each(ctx, db, `SELECT build, name, version, max(dropped) = 1, dateDiff('second', max(touched), now())
+	err := each(ctx, db, `SELECT build, name, version, max(dropped) = 1, dateDiff('second', max(touched), now()), max(stage), max(named), max(up_to)
 		FROM lishi_builds GROUP BY build, name, version ORDER BY build`, nil, func(s RowScanner) error {
 		var r build
 		var version uint32
 		var idle int64
-		if err := s.Scan(&r.number, &r.projection, &version, &r.dropped, &idle); err != nil {
+		var at uint8
+		if err := s.Scan(&r.number, &r.projection, &version, &r.dropped, &idle, &at, &r.named, &r.upTo); err != nil {
 			return err
 		}
+		r.stage = stage(at)
 		r.version, r.idle = int(version), time.Duration(idle)*time.Second
 		b.builds = append(b.builds, r)
 		return nil
@@ -114,13 +129,6 @@ func (b *books) build(number uint32) *build {
 		}
 	}
 	return nil
-}
-
-func (b *books) version(number uint32) int {
-	if r := b.build(number); r != nil {
-		return r.version
-	}
-	return 0
 }
 
 func readCheckpoints(ctx context.Context, db DB) (map[uint32]map[events.Partition]checkpoint, error) {
@@ -192,9 +200,10 @@ func createTables(ctx context.Context, db DB, tables []Table, number uint32) err
 
 // recordBuild writes down that a build was begun, is needed, or is dropped.
 func recordBuild(ctx context.Context, db DB, b build) error {
-	return db.Exec(ctx, `INSERT INTO lishi_builds (build, name, version, dropped, touched)
-		SELECT {build:UInt32}, {name:String}, {version:UInt32}, {dropped:Bool}, now()`,
-		Arg{"build", b.number}, Arg{"name", b.projection}, Arg{"version", uint32(b.version)}, Arg{"dropped", b.dropped})
+	return db.Exec(ctx, `INSERT INTO lishi_builds (build, name, version, dropped, touched, stage, named, up_to)
+		SELECT {build:UInt32}, {name:String}, {version:UInt32}, {dropped:Bool}, now(), {stage:UInt8}, {named:String}, {upTo:String}`,
+		Arg{"build", b.number}, Arg{"name", b.projection}, Arg{"version", uint32(b.version)}, Arg{"dropped", b.dropped},
+		Arg{"stage", uint8(b.stage)}, Arg{"named", b.named}, Arg{"upTo", b.upTo})
 }
 
 // recordSwap makes a build the one that answers. This one row is the swap.
@@ -258,7 +267,12 @@ func sweep(ctx context.Context, db DB, ps []Projection, keep func(b *books, p Pr
 				continue
 			}
 			if !recorded[number] {
-				if err := recordBuild(ctx, db, build{number: number, projection: p.Name(), version: b.version(number), dropped: true}); err != nil {
+				gone := build{number: number, projection: p.Name()}
+				if r := b.build(number); r != nil {
+					gone = *r
+				}
+				gone.dropped = true
+				if err := recordBuild(ctx, db, gone); err != nil {
 					return err
 				}
 				recorded[number] = true

@@ -1,8 +1,10 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"lishi/events"
@@ -11,17 +13,41 @@ import (
 // Digest is what a table's rows come to, in whatever order they lie: each key
 // once, two hashes of every column.
 type Digest struct {
-	Rows uint64
-	Sum  uint64
-	Xor  uint64
+	Rows uint64 `json:"rows"`
+	Sum  uint64 `json:"sum"`
+	Xor  uint64 `json:"xor"`
 }
+
+func (d Digest) and(o Digest) Digest { return Digest{d.Rows + o.Rows, d.Sum + o.Sum, d.Xor ^ o.Xor} }
 
 // Difference is a table of which the live build and the new one, both made from
 // the same events, have different rows.
 type Difference struct {
-	Table string
-	Live  Digest
-	New   Digest
+	Table string `json:"table"`
+	Live  Digest `json:"live"`
+	New   Digest `json:"new"`
+	First Place  `json:"first"`
+}
+
+// Place is the first event, by partition and offset, whose rows differ.
+type Place struct {
+	Position events.Position `json:"position"`
+	What     string          `json:"what"` // see the constants
+}
+
+// What a row can be that differs.
+const (
+	Missing = "missing" // the log makes it, the live build does not have it
+	Changed = "changed" // the live build has it with other contents
+	Extra   = "extra"   // the live build has it, the log does not make it
+)
+
+func (d Difference) String() string {
+	s := fmt.Sprintf("%s has %d rows, the log makes %d", d.Table, d.Live.Rows, d.New.Rows)
+	if d.Live.Rows == d.New.Rows {
+		s += ", with other contents"
+	}
+	return s + fmt.Sprintf("; the first at %s is %s", d.First.Position, d.First.What)
 }
 
 // DiffersError is the finding of a replay: the live build did not hold what the
@@ -32,54 +58,163 @@ type DiffersError struct {
 }
 
 func (d *DiffersError) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "the live build of %s differed from the log:", d.Projection)
+	var all []string
 	for _, x := range d.Differences {
-		fmt.Fprintf(&b, " %s has %d rows, the log makes %d", x.Table, x.Live.Rows, x.New.Rows)
-		if x.Live.Rows == x.New.Rows {
-			b.WriteString(", with other contents")
-		}
-		b.WriteString(";")
+		all = append(all, x.String())
 	}
-	return strings.TrimSuffix(b.String(), ";")
+	return fmt.Sprintf("the live build of %s differed from the log: %s", d.Projection, strings.Join(all, "; "))
 }
 
-// compare looks for tables whose rows differ. The new build stands exactly at
-// the cursor; the live one may have gone further meanwhile, so what has changed
-// in it since then is left out on both sides.
-func compare(ctx context.Context, db DB, tables []Table, live, next uint32, at events.Cursor) ([]Difference, error) {
-	var ps []string
-	var offsets []int64
+// bucket is how many offsets are summed up together.
+const bucket = 1 << 16
+
+// area is a bucket of a partition.
+type area struct {
+	partition events.Partition
+	bucket    uint64
+}
+
+// compare looks for tables whose rows differ, and for the first row that does.
+// The new build stands exactly at the cursor; the live one may have gone further
+// meanwhile, so what has changed in it since then is left out on both sides.
+func (e *Engine) compare(ctx context.Context, tables []Table, live, next uint32, at events.Cursor) (found []Difference, err error) {
+	c := comparison{db: e.db, live: live, next: next}
 	for p, o := range at {
-		ps = append(ps, p.String())
-		offsets = append(offsets, o)
+		c.partitions = append(c.partitions, p.String())
+		c.offsets = append(c.offsets, o)
 	}
-	args := []Arg{{"partitions", ps}, {"offsets", offsets}}
-	const upTo = "transform(toString(partition), {partitions:Array(String)}, {offsets:Array(Int64)}, toInt64(-1))"
-	var found []Difference
+	err = e.retry(ctx, "comparing", fits(func() (err error) { found, err = c.tables(ctx, tables); return err }))
+	return found, err
+}
+
+type comparison struct {
+	db         DB
+	live, next uint32
+	partitions []string
+	offsets    []int64
+}
+
+func (c comparison) args(more ...Arg) []Arg {
+	return append([]Arg{{"partitions", c.partitions}, {"offsets", c.offsets}}, more...)
+}
+
+func (c comparison) tables(ctx context.Context, tables []Table) (found []Difference, err error) {
 	for _, t := range tables {
-		columns := []string{"partition", "offset"}
-		for _, f := range t.Fields {
-			columns = append(columns, f.Name)
-		}
-		all, key := strings.Join(columns, ", "), strings.Join(t.Key, ", ")
-		digest := func(where string, build uint32) (d Digest, err error) {
-			sql := fmt.Sprintf("SELECT count(), sum(cityHash64(%s)), groupBitXor(sipHash64(%s)) FROM (SELECT %s FROM `%s` FINAL) WHERE %s",
-				all, all, all, physical(t.Name, build), where)
-			err = each(ctx, db, sql, args, func(s RowScanner) error { return s.Scan(&d.Rows, &d.Sum, &d.Xor) })
-			return d, err
-		}
-		was, err := digest("toInt64(offset) <= "+upTo, live)
+		was, err := c.digests(ctx, c.liveRows(t), t)
 		if err != nil {
 			return nil, err
 		}
-		is, err := digest(fmt.Sprintf("(%s) NOT IN (SELECT %s FROM `%s` WHERE toInt64(offset) > %s)", key, key, physical(t.Name, live), upTo), next)
+		is, err := c.digests(ctx, c.newRows(t), t)
 		if err != nil {
 			return nil, err
 		}
-		if was != is {
-			found = append(found, Difference{t.Name, was, is})
+		differ := false
+		d := Difference{Table: t.Name}
+		for a, x := range was {
+			d.Live = d.Live.and(x)
+			differ = differ || is[a] != x
 		}
+		for a, x := range is {
+			d.New = d.New.and(x)
+			differ = differ || was[a] != x
+		}
+		if !differ {
+			continue
+		}
+		if d.First, err = c.first(ctx, t, was, is); err != nil {
+			return nil, err
+		}
+		found = append(found, d)
 	}
 	return found, nil
+}
+
+const upTo = "transform(toString(partition), {partitions:Array(String)}, {offsets:Array(Int64)}, toInt64(-1))"
+
+// liveRows is the live build's rows that no later event has replaced.
+func (c comparison) liveRows(t Table) string {
+	return fmt.Sprintf("(SELECT %s FROM `%s` FINAL) WHERE toInt64(offset) <= %s", allColumns(t), physical(t.Name, c.live), upTo)
+}
+
+// newRows is the new build's rows but those that a later event has replaced in
+// the live one.
+func (c comparison) newRows(t Table) string {
+	key := strings.Join(t.Key, ", ")
+	return fmt.Sprintf("(SELECT %s FROM `%s` FINAL) WHERE (%s) NOT IN (SELECT %s FROM `%s` WHERE toInt64(offset) > %s)",
+		allColumns(t), physical(t.Name, c.next), key, key, physical(t.Name, c.live), upTo)
+}
+
+func allColumns(t Table) string {
+	columns := []string{"partition", "offset"}
+	for _, f := range t.Fields {
+		columns = append(columns, f.Name)
+	}
+	return strings.Join(columns, ", ")
+}
+
+// digests sums rows up, by partition and bucket.
+func (c comparison) digests(ctx context.Context, rows string, t Table) (map[area]Digest, error) {
+	all := allColumns(t)
+	found := map[area]Digest{}
+	sql := fmt.Sprintf("SELECT toString(partition) AS p, intDiv(offset, %d) AS b, count(), sum(cityHash64(%s)), groupBitXor(sipHash64(%s)) FROM %s GROUP BY p, b", bucket, all, all, rows)
+	return found, each(ctx, c.db, sql, c.args(), func(s RowScanner) error {
+		var d Digest
+		a, err := scanArea(s, &d.Rows, &d.Sum, &d.Xor)
+		found[a] = d
+		return err
+	})
+}
+
+// scanArea reads a row that begins with a partition and a number.
+func scanArea(s RowScanner, more ...any) (a area, err error) {
+	var p string
+	if err = s.Scan(append([]any{&p, &a.bucket}, more...)...); err != nil {
+		return a, err
+	}
+	at, err := events.ParsePosition(p + "-0")
+	a.partition = at.Partition
+	return a, err
+}
+
+// first finds the first row that differs: the first bucket, and in it the first offset.
+func (c comparison) first(ctx context.Context, t Table, was, is map[area]Digest) (Place, error) {
+	var differ []area
+	for a, x := range was {
+		if is[a] != x {
+			differ = append(differ, a)
+		}
+	}
+	for a := range is {
+		if _, both := was[a]; !both {
+			differ = append(differ, a)
+		}
+	}
+	a := slices.MinFunc(differ, func(a, b area) int {
+		return cmp.Or(cmp.Compare(a.partition.Topic, b.partition.Topic), cmp.Compare(a.partition.Number, b.partition.Number), cmp.Compare(a.bucket, b.bucket))
+	})
+	all := allColumns(t)
+	within := "partition = {partition:String} AND intDiv(offset, {size:UInt64}) = {bucket:UInt64}"
+	sql := fmt.Sprintf(`SELECT toString(any(p)), o, countIf(n > 0) > 0, countIf(n < 0) > 0 FROM (
+			SELECT p, o, h, sum(side) AS n FROM (
+				SELECT partition AS p, offset AS o, sipHash64(%s) AS h, toInt8(1) AS side FROM %s AND %s
+				UNION ALL
+				SELECT partition AS p, offset AS o, sipHash64(%s) AS h, toInt8(-1) AS side FROM %s AND %s)
+			GROUP BY p, o, h HAVING n != 0)
+		GROUP BY o ORDER BY o LIMIT 1`, all, c.liveRows(t), within, all, c.newRows(t), within)
+	var place Place
+	args := c.args(Arg{"partition", a.partition.String()}, Arg{"size", uint64(bucket)}, Arg{"bucket", a.bucket})
+	return place, each(ctx, c.db, sql, args, func(s RowScanner) error {
+		var live, next bool
+		at, err := scanArea(s, &live, &next)
+		place.Position = events.Position{Partition: at.partition, Offset: int64(at.bucket)}
+		switch {
+		case live && next:
+			place.What = Changed
+		case live:
+			place.What = Extra
+		default:
+			place.What = Missing
+		}
+		return err
+	})
 }

@@ -30,6 +30,10 @@ type Options struct {
 	// comes then waits in the log.
 	MaxRows  int
 	MaxBytes int
+	// ReplayRows and ReplayBytes bound the same for a replay that is not throttled
+	// (default 400,000 rows, 64 MiB).
+	ReplayRows  int
+	ReplayBytes int
 	// Patience is how long Wait waits, and how far a read model may lag behind
 	// before it counts as unavailable (default 2 s).
 	Patience time.Duration
@@ -62,6 +66,8 @@ func (o Options) withDefaults() Options {
 	}
 	def(&o.MaxRows, 100_000)
 	def(&o.MaxBytes, 32<<20)
+	def(&o.ReplayRows, 400_000)
+	def(&o.ReplayBytes, 64<<20)
 	if o.Patience <= 0 {
 		o.Patience = 2 * time.Second
 	}
@@ -97,6 +103,7 @@ type Engine struct {
 	inserting chan struct{} // bounds the inserts under way at once
 	opened    chan struct{} // closed when the books were read
 	lanes     sync.WaitGroup
+	replays   sync.WaitGroup
 	asked     chan struct{} // somebody waits for what others fill
 
 	mu        sync.Mutex
@@ -105,8 +112,12 @@ type Engine struct {
 	mine      []events.Partition // that this node fills
 	running   []*lane
 	lastBuild uint32
-	waiting   int           // how many wait in Wait
-	changed   chan struct{} // closed when anything below moves
+	waiting   int      // how many wait in Wait
+	came      struct { // when something last came into the log, as far as a replay looked
+		folded int64
+		at     time.Time
+	}
+	changed chan struct{} // closed when anything below moves
 }
 
 // model is a projection and its builds.
@@ -116,6 +127,7 @@ type model struct {
 	next       *fill // the candidate, if there is one
 	swap       swap
 	replaying  bool
+	named      *fill // a named build that a replay fills
 	promoting  bool  // the swap is being written
 	err        error // why it stopped
 }
@@ -181,6 +193,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		<-ctx.Done()
 	}
 	cancel()
+	e.replays.Wait()
 	e.lanes.Wait()
 	return err
 }

@@ -323,7 +323,7 @@ func TestAnotherLog(t *testing.T) {
 			if w.Engine.Live("words") != 0 {
 				t.Error("the other log's rows are shown")
 			}
-			if err := w.Engine.Replay(context.Background(), "words", nil); err != nil {
+			if err := w.Engine.Replay(context.Background(), []string{"words"}, projections.Replaying{}); err != nil {
 				t.Fatal(err)
 			}
 			w.Settle()

@@ -61,7 +61,7 @@ func TestAComparisonThatNeverFitsEnds(t *testing.T) {
 	w.Start()
 	talk(w, 0, 3)
 	w.Settle()
-	err := w.Engine.Replay(context.Background(), "words", nil)
+	err := w.Engine.Replay(context.Background(), []string{"words"}, projections.Replaying{})
 	if err == nil || errors.Is(err, projections.ErrUnavailable) || !strings.Contains(err.Error(), "more memory") {
 		t.Errorf("replay: %v", err)
 	}

@@ -30,6 +30,7 @@ type lane struct {
 	hurry  chan struct{} // somebody waits for it
 	ended  chan struct{}
 	shared bool // others learn from the checkpoints how far it came
+	pace   pace // how much it takes at once, and how it rests
 
 	mu       sync.Mutex
 	room     *sync.Cond
@@ -63,6 +64,7 @@ func (e *Engine) newLane(ctx context.Context, partitions []events.Partition, fil
 		passed:   map[events.Partition]checkpoint{},
 		gathered: map[events.Partition]checkpoint{},
 		unsaved:  map[events.Partition]checkpoint{},
+		pace:     e.livePace(),
 	}
 	l.ctx, l.stop = context.WithCancel(ctx)
 	l.room = sync.NewCond(&l.mu)
@@ -112,33 +114,11 @@ func (l *lane) run(upTo events.Cursor) error {
 			if err := l.write(ctx, b); err != nil {
 				return err
 			}
-			if upTo == nil {
-				l.rest(l.engine.options.Now().Sub(began))
-			}
+			l.rest(l.engine.options.Now().Sub(began))
 		}
 		if over {
 			return ctx.Err()
 		}
-	}
-}
-
-// rest pauses for twice as long as the last round took, unless there is reason not to.
-func (l *lane) rest(took time.Duration) {
-	l.mu.Lock()
-	behind := l.rows() >= l.engine.options.MaxRows/4
-	for _, f := range l.fills {
-		behind = behind || f.candidate.Load()
-	}
-	l.mu.Unlock()
-	if behind {
-		return
-	}
-	t := time.NewTimer(min(2*took, l.engine.options.MaxRest))
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-l.hurry:
-	case <-l.ctx.Done():
 	}
 }
 
@@ -215,7 +195,7 @@ func (l *lane) full() bool {
 	for _, f := range l.fills {
 		bytes += f.rows.bytes
 	}
-	return l.rows() >= l.engine.options.MaxRows || bytes >= l.engine.options.MaxBytes
+	return l.rows() >= l.pace.rows || bytes >= l.pace.bytes
 }
 
 func signal(c chan struct{}) {

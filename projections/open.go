@@ -58,13 +58,13 @@ func (b *books) pick(p Projection, serving *fill) (live, own *build) {
 	at := b.live[p.Name()]
 	for i := range b.builds {
 		r := &b.builds[i]
-		if r.projection != p.Name() || r.dropped {
+		if r.projection != p.Name() || r.dropped || r.named != "" {
 			continue
 		}
 		if r.number == at.build {
 			live = r
 		}
-		if r.version == p.Version() && (own == nil || r.number == at.previous) {
+		if r.version == p.Version() && r.stage != replaying && (own == nil || r.number == at.previous) {
 			own = r // an unfinished one, or the one to roll back to
 		}
 	}
@@ -95,7 +95,7 @@ func (e *Engine) openModel(ctx context.Context, m *model, b books, doubted []eve
 	}
 	if live == nil || live.version != p.Version() { // the rows of another one still answer, but this program can't add to them
 		if own == nil {
-			if own, err = e.begin(ctx, p, b); err != nil {
+			if own, err = e.begin(ctx, p, b, build{}); err != nil {
 				return nil, err
 			}
 		}
@@ -120,6 +120,9 @@ func (e *Engine) openModel(ctx context.Context, m *model, b books, doubted []eve
 		return nil, err
 	}
 	if before == nil && filled == live && b.live[p.Name()].build == live.number { // a swap may have been cut short before its views
+		if err := e.finish(ctx, live); err != nil {
+			return nil, err
+		}
 		if err := showViews(ctx, e.db, p.Tables(), live.number); err != nil {
 			return nil, err
 		}
@@ -158,6 +161,9 @@ func (e *Engine) sweep(ctx context.Context, ms ...*model) error {
 			return true
 		}
 		r := b.build(number)
+		if r != nil && !r.dropped && (r.named != "" || r.stage == replaying && r.version == p.Version()) {
+			return true // until somebody says so
+		}
 		return e.options.Share != nil && (r == nil || !r.dropped && r.idle < e.options.Lease)
 	}
 	var ps []Projection
@@ -168,9 +174,27 @@ func (e *Engine) sweep(ctx context.Context, ms ...*model) error {
 }
 
 // begin writes down a new build. Its tables are still to be made.
-func (e *Engine) begin(ctx context.Context, p Projection, b books) (*build, error) {
-	r := build{number: e.nextNumber(p, b), projection: p.Name(), version: p.Version()}
+func (e *Engine) begin(ctx context.Context, p Projection, b books, r build) (*build, error) {
+	r.number, r.projection, r.version = e.nextNumber(p, b), p.Name(), p.Version()
 	return &r, recordBuild(ctx, e.db, r)
+}
+
+// finish takes note that a replay's build was live, or that a named one is complete.
+func (e *Engine) finish(ctx context.Context, f *fill) error {
+	e.mu.Lock()
+	b := f.build
+	e.mu.Unlock()
+	if b.stage != replaying {
+		return nil
+	}
+	b.stage = finished
+	if err := recordBuild(ctx, e.db, b); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	f.stage = finished
+	e.mu.Unlock()
+	return nil
 }
 
 // nextNumber is a new build's. Who is alone counts. Nodes that share can't: two

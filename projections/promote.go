@@ -61,6 +61,9 @@ func (e *Engine) swap(ctx context.Context, m *model, f *fill) error {
 				return err
 			}
 		}
+		if err := e.finish(ctx, f); err != nil {
+			return err
+		}
 		if err := showViews(ctx, e.db, f.projection.Tables(), f.number); err != nil {
 			return err
 		}

@@ -4,199 +4,347 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"time"
 
 	"lishi/events"
 )
 
-// Progress is how far a replay has come.
-type Progress struct {
-	Projection string
-	Build      uint32
-	Phase      string  // "filling", "comparing", "catching up", "live"
-	Events     int64   // considered so far
-	Total      int64   // that were in the log when it began
-	Rate       float64 // events a second since it began
+// Replaying says how a replay is done; the zero value is a rebuild that becomes
+// live, at the default throttle.
+type Replaying struct {
+	// Into names a build that never becomes live: it shows the rows as of To, for
+	// comparison, until it is discarded. A small letter, then small letters,
+	// digits and underscores, 40 at most.
+	Into string
+	// To is as far as a named build is filled; nil is everything that is folded
+	// when it begins. Partitions that it does not name stay empty.
+	To events.Cursor
+	// Throttle is the part of the time that inserts may take while people chat:
+	// 0 is DefaultThrottle, 1 is as fast as it goes.
+	Throttle float64
+	// Progress may be nil. Calls come one at a time.
+	Progress func(Progress)
 }
 
 // ErrBusy means that another build of the projection is being made already.
 var ErrBusy = errors.New("another build of it is being made")
 
-// Replay fills a new build of a projection beside the live one, from the first
-// event, compares the two up to the same checkpoint, and makes the new one live.
-// The one before stays; Rollback brings it back. Queries go on all the while.
+// Replay fills a new build of each of the projections beside the live one, from
+// the first event, all in one pass, compares them up to the same checkpoint, and
+// makes the new ones live. The ones before stay; Rollback brings them back.
+// Queries go on all the while.
 //
-// A *DiffersError says that the live build was not what the log says. The new
-// one is live then too, since the log is the truth. With any other error, ctx's
-// included, everything is as before and the new build is dropped.
+// A *DiffersError says that a live build was not what the log says (errors.Join
+// of several). The new one is live then too, since the log is the truth. With
+// any other error everything is as before. What was interrupted, by ctx or by
+// the end of the process, is kept, and the next Replay of the same goes on with
+// it from its last checkpoint. What failed is dropped.
 //
-// Run must be under way, in a server or for this alone. progress may be nil; it
-// is called by one goroutine.
-func (e *Engine) Replay(ctx context.Context, name string, progress func(Progress)) error {
-	m, err := e.reserve(ctx, name)
+// Nothing but the builds' tables is written: projections have no other way out.
+//
+// Run must be under way, in a server or for this alone.
+func (e *Engine) Replay(ctx context.Context, names []string, o Replaying) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	ctx, ms, release, err := e.reserve(ctx, names...)
 	if err != nil {
 		return err
 	}
-	defer e.release(m)
-	err = e.replay(ctx, m, progress)
+	defer release()
+	r := &replay{engine: e, options: o, models: ms}
+	err = r.run(ctx)
 	var differs *DiffersError
 	if err == nil || errors.As(err, &differs) {
 		return err
 	}
-	e.abandon(ctx, m)
-	return fmt.Errorf("replay %s: %w", name, err)
+	for _, t := range r.parts {
+		e.abandon(ctx, t.model, t.fill)
+	}
+	return fmt.Errorf("replay: %w", err)
+}
+
+func (o Replaying) check() error {
+	if o.Into == "" && o.To != nil {
+		return errors.New("a build that becomes live can't end before the log does: give it a name of its own")
+	}
+	if o.Into != "" && !validName(o.Into) {
+		return fmt.Errorf("%q can't be a build's name: a small letter, then small letters, digits and underscores, 40 at most", o.Into)
+	}
+	return nil
+}
+
+func validName(s string) bool {
+	for i, c := range s {
+		if !('a' <= c && c <= 'z' || i > 0 && ('0' <= c && c <= '9' || c == '_')) {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 40
 }
 
 // reserve waits until the engine has opened, and keeps others from making a
-// build of the projection meanwhile.
-func (e *Engine) reserve(ctx context.Context, name string) (*model, error) {
+// build of the projections meanwhile. The context ends with the engine's as well.
+func (e *Engine) reserve(ctx context.Context, names ...string) (context.Context, []*model, func(), error) {
 	select {
 	case <-e.opened:
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, nil, nil, ctx.Err()
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	m := e.modelLocked(name)
-	switch {
-	case m == nil:
-		return nil, fmt.Errorf("there is no projection %q", name)
-	case m.replaying, m.next != nil:
-		return nil, fmt.Errorf("%s: %w", name, ErrBusy)
+	var ms []*model
+	for _, name := range names {
+		m := e.modelLocked(name)
+		switch {
+		case m == nil:
+			return nil, nil, nil, fmt.Errorf("there is no projection %q", name)
+		case m.replaying, m.next != nil:
+			return nil, nil, nil, fmt.Errorf("%s: %w", name, ErrBusy)
+		case e.ctx.Err() != nil:
+			return nil, nil, nil, e.ctx.Err()
+		}
+		ms = append(ms, m)
 	}
-	m.replaying = true
-	return m, nil
+	for _, m := range ms {
+		m.replaying = true
+	}
+	e.replays.Add(1)
+	ctx, cancel := context.WithCancel(ctx)
+	unlink := context.AfterFunc(e.ctx, cancel)
+	return ctx, ms, func() {
+		unlink()
+		cancel()
+		e.mu.Lock()
+		for _, m := range ms {
+			m.replaying, m.named = false, nil
+		}
+		e.mu.Unlock()
+		e.replays.Done()
+	}, nil
 }
 
-func (e *Engine) release(m *model) {
+// abandon lets go of a build that did not become live: for the next replay to go
+// on with if it was interrupted, for ever if it failed.
+func (e *Engine) abandon(ctx context.Context, m *model, f *fill) {
 	e.mu.Lock()
-	m.replaying = false
-	e.mu.Unlock()
-}
-
-// abandon drops a build that did not become live. If ClickHouse is away, the
-// next start does it.
-func (e *Engine) abandon(ctx context.Context, m *model) {
-	e.mu.Lock()
-	f := m.next
-	if m.promoting || f == nil { // it is as good as live, or is live
+	if m.promoting || m.live == f || f == nil { // it is as good as live, or is live
 		e.mu.Unlock()
 		return
 	}
-	m.next = nil
-	l := f.lane
+	if m.next == f {
+		m.next = nil
+	}
+	l, failed := f.lane, f.err != nil
+	b := f.build
 	e.mu.Unlock()
 	if l != nil {
 		l.remove(f)
 	}
+	if b.stage == replaying && !failed && ctx.Err() != nil {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	if err := e.sweep(ctx, m); err != nil {
+	var err error
+	if b.stage == replaying {
+		b.dropped = true
+		err = recordBuild(ctx, e.db, b)
+	}
+	if err == nil {
+		err = e.sweep(ctx, m)
+	}
+	if err != nil {
 		e.options.Log.Warn("an unfinished build is left behind until the next start", "projection", m.projection.Name(), "error", err)
 	}
 }
 
-func (e *Engine) replay(ctx context.Context, m *model, progress func(Progress)) error {
-	p := m.projection
-	var b *build
-	err := e.retry(ctx, "beginning a build", func() error {
-		known, err := readBooks(ctx, e.db)
-		if err == nil {
-			b, err = e.begin(ctx, p, known)
+// replay is one under way.
+type replay struct {
+	engine  *Engine
+	options Replaying
+	models  []*model
+	parts   []*part
+}
+
+// part is what it does for one projection.
+type part struct {
+	model *model
+	fill  *fill
+	from  events.Cursor // where it begins, which is not the first event if it was interrupted before
+	began time.Time
+	ended time.Time
+	found *DiffersError
+	known bool // compared
+}
+
+func (r *replay) run(ctx context.Context) error {
+	for _, m := range r.models {
+		f, err := r.engine.resume(ctx, m, r.options)
+		if f != nil {
+			r.parts = append(r.parts, &part{model: m, fill: f, from: f.done.Clone(), began: time.Now()})
 		}
-		return err
-	})
+		if err != nil {
+			return fmt.Errorf("%s: %w", m.projection.Name(), err)
+		}
+	}
+	if r.options.Into != "" {
+		return r.fillNamed(ctx)
+	}
+	at, err := r.approach(ctx)
 	if err != nil {
 		return err
 	}
-	f, err := e.newFill(p, *b, nil, nil)
-	if err != nil {
+	var findings []error
+	r.tell("comparing")
+	for _, t := range r.parts {
+		if err := r.compare(ctx, t, at); err != nil {
+			return fmt.Errorf("%s: %w", t.model.projection.Name(), err)
+		}
+		if t.found != nil {
+			findings = append(findings, t.found)
+		}
+	}
+	if err := r.join(ctx); err != nil {
 		return err
 	}
-	e.mu.Lock()
-	m.next = f // before there are tables, or a sweep could take them away
-	e.mu.Unlock()
-	err = e.retry(ctx, "making tables", func() error { return createTables(ctx, e.db, p.Tables(), f.number) })
-	if err != nil {
-		return err
-	}
-	r := &replay{engine: e, fill: f, report: progress, began: time.Now()}
-	for _, o := range f.target {
-		r.total += o + 1
-	}
-	at, err := r.approach(ctx, m)
-	if err != nil {
-		return err
-	}
-	var finding error
-	if live := e.comparable(m); live != nil {
-		r.tell("comparing")
-		var found []Difference
-		err := e.retry(ctx, "comparing", fits(func() (err error) {
-			found, err = compare(ctx, e.db, p.Tables(), live.number, f.number, at)
-			return err
-		}))
+	return errors.Join(findings...)
+}
+
+// resume picks up the build that an interrupted replay has left, or begins one.
+func (e *Engine) resume(ctx context.Context, m *model, o Replaying) (f *fill, err error) {
+	p := m.projection
+	err = e.retry(ctx, "beginning a build", func() error {
+		known, err := readBooks(ctx, e.db)
 		if err != nil {
 			return err
 		}
-		if len(found) > 0 {
-			finding = &DiffersError{p.Name(), found}
+		b, err := e.pickUp(known, p, o)
+		if b == nil && err == nil {
+			b, err = e.begin(ctx, p, known, build{stage: replaying, named: o.Into, upTo: o.To.String()})
+		}
+		if err != nil {
+			return err
+		}
+		if f, err = e.newFill(p, *b, known.checkpoints[b.number], nil); err != nil {
+			return err
+		}
+		e.mu.Lock()
+		if o.Into == "" {
+			m.next = f
+		} else {
+			m.named = f
+		}
+		e.mu.Unlock()
+		if err = e.verify(ctx, f, e.tail.Book().Layout().Partitions()); err != nil {
+			e.mu.Lock()
+			f.err = err
+			e.mu.Unlock()
+			return err
+		}
+		return e.furnish(ctx, f, known)
+	})
+	return f, err
+}
+
+// pickUp finds the build that an interrupted replay of the same has left.
+func (e *Engine) pickUp(known books, p Projection, o Replaying) (*build, error) {
+	for i := range known.builds {
+		b := &known.builds[i]
+		if b.projection != p.Name() || b.dropped || b.named != o.Into {
+			continue
+		}
+		switch {
+		case b.named != "" && (b.stage == finished || b.version != p.Version() || o.To != nil && b.upTo != o.To.String()):
+			return nil, fmt.Errorf("there is a build named %s already: discard it first, or take another name", o.Into)
+		case b.stage != replaying || b.version != p.Version():
+		case e.options.Share != nil && b.idle < e.options.Lease && known.checkpoints[b.number] != nil:
+			return nil, fmt.Errorf("%w, by another node, or it was interrupted less than %s ago", ErrBusy, e.options.Lease)
+		default:
+			return b, nil
 		}
 	}
-	if err := r.join(ctx, m); err != nil {
-		return err
-	}
-	return finding
+	return nil, nil
 }
 
-type replay struct {
-	engine *Engine
-	fill   *fill
-	report func(Progress)
-	began  time.Time
-	total  int64
-}
-
-// near is how many events the new build may be behind when it is compared.
+// near is how many events new builds may be behind when they are compared.
 const near = 1000
 
-// approach fills the new build until it is near the live one, and says exactly
-// where it stands.
-func (r *replay) approach(ctx context.Context, m *model) (events.Cursor, error) {
+// approach fills the new builds until they are near the live ones, and says
+// exactly where they stand.
+func (r *replay) approach(ctx context.Context) (events.Cursor, error) {
+	before, throttle := int64(math.MaxInt64), r.options.Throttle
 	for round := 0; ; round++ {
-		at := r.engine.aim(m)
+		at := r.aim()
 		behind := int64(0)
-		for p, o := range at {
-			behind += o - r.fill.start[p].offset
+		for _, t := range r.parts {
+			for p, o := range at {
+				behind += o - t.fill.start[p].offset
+			}
 		}
-		if round > 0 && (behind < near || round > 20) {
+		if round > 0 && (behind < near*int64(len(r.parts)) || round > 20) {
 			at = events.Cursor{}
-			for p, c := range r.fill.start {
+			for p, c := range r.parts[0].fill.start {
 				at[p] = c.offset
 			}
 			return at, nil
 		}
-		l := r.engine.newLane(ctx, r.engine.tail.Book().Layout().Partitions(), r.fill)
-		err := r.watch("filling", func() error { return l.run(at) })
-		if failed := r.engine.failure(r.fill); failed != nil {
-			return nil, failed
+		if behind > before/2 { // people are faster than a throttled replay
+			throttle = 1
 		}
-		if err != nil {
+		before = behind
+		if err := r.fill(ctx, at, throttle); err != nil {
 			return nil, err
 		}
-		r.fill.start = l.passed
 	}
 }
 
-// aim is as far as the live build has come, where one is being filled.
-func (e *Engine) aim(m *model) events.Cursor {
-	folded := e.tail.Folded()
+// fill brings all builds to the cursor, if they are not beyond it.
+func (r *replay) fill(ctx context.Context, at events.Cursor, throttle float64) error {
+	var fills []*fill
+	for _, t := range r.parts {
+		fills = append(fills, t.fill)
+	}
+	l := r.engine.newLane(ctx, r.engine.tail.Book().Layout().Partitions(), fills...)
+	l.pace = r.engine.replayPace(throttle)
+	err := r.watch("filling", func() error { return l.run(at) })
+	if failed := r.failure(); failed != nil {
+		return failed
+	}
+	if err != nil {
+		return err
+	}
+	for _, f := range fills {
+		for p, c := range l.passed {
+			if c.offset > f.start[p].offset {
+				f.start[p] = c
+			}
+		}
+	}
+	return nil
+}
+
+// aim is as far as all the live builds have come that are being filled.
+func (r *replay) aim() events.Cursor {
+	e := r.engine
+	at := e.tail.Folded()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if m.live != nil && e.filledLocked(m.live) {
-		return m.live.done.Clone()
+	for _, t := range r.parts {
+		if m := t.model; m.live != nil && e.filledLocked(m.live) {
+			for p, o := range m.live.done {
+				at[p] = min(at[p], o)
+			}
+		}
 	}
-	return folded
+	for _, t := range r.parts { // one that was interrupted late may have come further
+		for p, c := range t.fill.start {
+			at[p] = max(at[p], c.offset)
+		}
+	}
+	return at
 }
 
 // filledLocked tells whether somebody keeps a build up to date.
@@ -215,35 +363,76 @@ func (e *Engine) comparable(m *model) *fill {
 	return m.live
 }
 
-func (e *Engine) failure(f *fill) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return f.err
+func (r *replay) compare(ctx context.Context, t *part, at events.Cursor) error {
+	e, p := r.engine, t.model.projection
+	live := e.comparable(t.model)
+	if live == nil {
+		return nil
+	}
+	if _, err := e.reach(ctx, live, at); err != nil {
+		return err
+	}
+	found, err := e.compare(ctx, p.Tables(), live.number, t.fill.number, at)
+	if err != nil {
+		return err
+	}
+	if t.known = true; len(found) > 0 {
+		t.found = &DiffersError{p.Name(), found}
+	}
+	return nil
 }
 
-// join lets the new build go on with the log until it is live.
-func (r *replay) join(ctx context.Context, m *model) error {
-	e, f := r.engine, r.fill
-	f.candidate.Store(true)
-	e.mu.Lock()
-	running := e.ctx
-	e.mu.Unlock()
-	e.start(e.newLane(running, e.tail.Book().Layout().Partitions(), f))
+// reach waits until a build shows everything up to the cursor.
+func (e *Engine) reach(ctx context.Context, f *fill, at events.Cursor) (events.Cursor, error) {
+	for {
+		e.mu.Lock()
+		changed, done, err := e.changed, f.done.Clone(), f.err
+		e.mu.Unlock()
+		if err != nil || done.Covers(at) {
+			return done, err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (r *replay) failure() error {
+	r.engine.mu.Lock()
+	defer r.engine.mu.Unlock()
+	for _, t := range r.parts {
+		if t.fill.err != nil {
+			return fmt.Errorf("%s: %w", t.model.projection.Name(), t.fill.err)
+		}
+	}
+	return nil
+}
+
+// join lets the new builds go on with the log until they are live.
+func (r *replay) join(ctx context.Context) error {
+	e := r.engine
+	var fills []*fill
+	for _, t := range r.parts {
+		t.fill.candidate.Store(true)
+		fills = append(fills, t.fill)
+	}
+	e.start(e.newLane(e.ctx, e.tail.Book().Layout().Partitions(), fills...))
 	err := r.watch("catching up", func() error {
 		for {
 			e.mu.Lock()
-			changed, live, failed := e.changed, m.live == f, f.err
+			changed := e.changed
+			live := !slices.ContainsFunc(r.parts, func(t *part) bool { return t.model.live != t.fill })
 			e.mu.Unlock()
 			if live {
 				return nil
 			}
-			if failed != nil {
-				return failed
+			if err := r.failure(); err != nil {
+				return err
 			}
 			select {
 			case <-changed:
-			case <-running.Done():
-				return running.Err()
 			case <-ctx.Done():
 				return ctx.Err()
 			}
@@ -253,80 +442,4 @@ func (r *replay) join(ctx context.Context, m *model) error {
 		r.tell("live")
 	}
 	return err
-}
-
-// watch reports while work is under way.
-func (r *replay) watch(phase string, work func() error) error {
-	result := make(chan error, 1)
-	go func() { result <- work() }()
-	for {
-		r.engine.mu.Lock()
-		changed := r.engine.changed
-		r.engine.mu.Unlock()
-		select {
-		case err := <-result:
-			return err
-		case <-changed:
-			r.tell(phase)
-		}
-	}
-}
-
-func (r *replay) tell(phase string) {
-	if r.report == nil {
-		return
-	}
-	n := int64(0)
-	r.engine.mu.Lock()
-	for _, o := range r.fill.done {
-		n += o + 1
-	}
-	r.engine.mu.Unlock()
-	r.report(Progress{
-		Projection: r.fill.projection.Name(), Build: r.fill.number, Phase: phase,
-		Events: n, Total: max(r.total, n), Rate: float64(n) / time.Since(r.began).Seconds(),
-	})
-}
-
-// Rollback makes the build that was live before answer again, once it has
-// caught up. Run must be under way.
-func (e *Engine) Rollback(ctx context.Context, name string) error {
-	m, err := e.reserve(ctx, name)
-	if err != nil {
-		return err
-	}
-	defer e.release(m)
-	if err = e.rollback(ctx, m); err != nil {
-		e.abandon(ctx, m)
-		return fmt.Errorf("rollback %s: %w", name, err)
-	}
-	return nil
-}
-
-func (e *Engine) rollback(ctx context.Context, m *model) error {
-	var b books
-	err := e.retry(ctx, "reading the books", func() (err error) { b, err = readBooks(ctx, e.db); return err })
-	if err != nil {
-		return err
-	}
-	e.mu.Lock()
-	previous := m.swap.previous
-	e.mu.Unlock()
-	for _, r := range b.builds {
-		if r.number != previous || r.dropped || r.version != m.projection.Version() {
-			continue
-		}
-		f, err := e.newFill(m.projection, r, b.checkpoints[r.number], nil)
-		if err != nil {
-			return err
-		}
-		if err := e.verify(ctx, f, e.tail.Book().Layout().Partitions()); err != nil {
-			return err
-		}
-		e.mu.Lock()
-		m.next = f
-		e.mu.Unlock()
-		return (&replay{engine: e, fill: f}).join(ctx, m)
-	}
-	return errors.New("there is no earlier build of this version")
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"lishi/events"
 	"lishi/projections"
 	"lishi/projections/projectiontest"
 )
@@ -43,11 +44,11 @@ func TestReplayBesideTheLiveBuild(t *testing.T) {
 	var last projections.Progress
 	done := make(chan error, 1)
 	go func() {
-		done <- w.Engine.Replay(context.Background(), "words", func(p projections.Progress) {
+		done <- w.Engine.Replay(context.Background(), []string{"words"}, projections.Replaying{Progress: func(p projections.Progress) {
 			if last = p; !slices.Contains(phases, p.Phase) {
 				phases = append(phases, p.Phase)
 			}
-		})
+		}})
 	}()
 	for over := false; !over; {
 		select {
@@ -84,7 +85,7 @@ func TestReplayBesideTheLiveBuild(t *testing.T) {
 	same(t, "after the rollback", said(t, w.DB, "words"), all)
 
 	// The next replay lets go of the oldest.
-	if err := w.Engine.Replay(context.Background(), "words", nil); err != nil {
+	if err := w.Engine.Replay(context.Background(), []string{"words"}, projections.Replaying{}); err != nil {
 		t.Fatal(err)
 	}
 	builds(t, w.DB, "words_b1", "words_b3")
@@ -115,7 +116,7 @@ func TestReplayFindsFaults(t *testing.T) {
 			all := talk(w, 0, 20)
 			w.Settle()
 			projectiontest.Exec(t, w.DB, c.spoil)
-			err := w.Engine.Replay(context.Background(), "words", nil)
+			err := w.Engine.Replay(context.Background(), []string{"words"}, projections.Replaying{})
 			var d *projections.DiffersError
 			switch {
 			case name == "written twice":
@@ -136,24 +137,78 @@ func TestReplayFindsFaults(t *testing.T) {
 	}
 }
 
+// What was interrupted goes on from its checkpoint, after a kill as well; what
+// failed leaves nothing behind.
 func TestInterruptedReplay(t *testing.T) {
 	faulty := &projectiontest.Faulty{DB: projectiontest.DB(t)}
 	w := projectiontest.Still(t, faulty, projectiontest.NewLog(projectiontest.Layout), newWords("words"))
+	w.Options.ReplayRows = 10
 	w.Start()
-	all := talk(w, 0, 20)
+	all := talk(w, 0, 60)
 	w.Settle()
-
+	replay := func(ctx context.Context) (first projections.Progress, err error) {
+		return first, w.Engine.Replay(ctx, []string{"words"}, projections.Replaying{Progress: func(p projections.Progress) {
+			if first.Build == 0 {
+				first = p
+			}
+		}})
+	}
 	ctx, cancel := context.WithCancel(context.Background())
+	inserts := 0
 	faulty.Set(nil, func(c projectiontest.Call) error {
 		if c.Table == "words_b2" {
+			inserts++
+		}
+		if inserts == 3 && c.Table == "lishi_checkpoints" {
 			cancel()
 		}
 		return nil
 	})
-	if err := w.Engine.Replay(ctx, "words", nil); !errors.Is(err, context.Canceled) {
+	if _, err := replay(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("it ends with %v", err)
 	}
-	builds(t, w.DB, "words_b1")
+	builds(t, w.DB, "words_b1", "words_b2")
+	if w.Engine.Live("words") != 1 {
+		t.Error("an unfinished build is live")
+	}
+
+	// Killed in the middle: nothing more is written, not even that it ended.
+	dead := false
+	inserts = 0
+	faulty.Set(func(c projectiontest.Call) error {
+		if dead {
+			return projections.ErrUnavailable
+		}
+		return nil
+	}, func(c projectiontest.Call) error {
+		if c.Table == "words_b2" {
+			inserts++
+		}
+		if inserts == 2 {
+			dead = true
+			cancel()
+		}
+		return nil
+	})
+	ctx, cancel = context.WithCancel(context.Background())
+	defer cancel()
+	if p, err := replay(ctx); !errors.Is(err, context.Canceled) || p.Build != 2 || p.From < 20 {
+		t.Errorf("it goes on with %+v and ends with %v", p, err)
+	}
+	w.Stop()
+	faulty.Set(nil, nil)
+	all = append(all, talk(w, len(all), 5)...)
+	w.Start()
+	w.Settle()
+	builds(t, w.DB, "words_b1", "words_b2")
+	p, err := replay(context.Background())
+	if err != nil || p.Build != 2 || p.From < 30 {
+		t.Errorf("it goes on with %+v and ends with %v", p, err)
+	}
+	if w.Engine.Live("words") != 2 {
+		t.Errorf("build %d is live", w.Engine.Live("words"))
+	}
+	same(t, "after the replay", said(t, w.DB, "words"), all)
 
 	faulty.Set(func(c projectiontest.Call) error {
 		if c.Table == "words_b3" {
@@ -161,41 +216,80 @@ func TestInterruptedReplay(t *testing.T) {
 		}
 		return nil
 	}, nil)
-	if err := w.Engine.Replay(context.Background(), "words", nil); err == nil || !strings.Contains(err.Error(), "no such column") {
+	if _, err := replay(context.Background()); err == nil || !strings.Contains(err.Error(), "no such column") {
 		t.Errorf("it ends with %v", err)
 	}
-	builds(t, w.DB, "words_b1")
+	builds(t, w.DB, "words_b1", "words_b2")
 	if p := w.Engine.Problems(); len(p) != 0 {
 		t.Errorf("the live build has problems: %v", p)
 	}
-
-	// Killed in the middle, the next start drops what is left.
-	faulty.Set(func(c projectiontest.Call) error {
-		if strings.HasPrefix(c.Table, "words_b4") || strings.HasPrefix(c.SQL, "DROP") {
-			cancel()
-			return projections.ErrUnavailable
-		}
-		return nil
-	}, nil)
-	ctx, cancel = context.WithCancel(context.Background())
-	defer cancel()
-	if err := w.Engine.Replay(ctx, "words", nil); !errors.Is(err, context.Canceled) {
-		t.Errorf("it ends with %v", err)
-	}
-	builds(t, w.DB, "words_b1", "words_b4")
-	w.Stop()
 	faulty.Set(nil, nil)
-	all = append(all, talk(w, len(all), 5)...)
-	w.Start()
-	w.Settle()
-	builds(t, w.DB, "words_b1")
-	same(t, "after the restart", said(t, w.DB, "words"), all)
 
-	if err := w.Engine.Replay(context.Background(), "sentences", nil); err == nil {
-		t.Error("an unknown projection is replayed")
+	// The one before goes when somebody says so; the live one never.
+	if err := w.Engine.Discard(context.Background(), "words", 2); err == nil || !strings.Contains(err.Error(), "is live") {
+		t.Errorf("discarding the live build: %v", err)
 	}
+	if err := w.Engine.Discard(context.Background(), "words", 1); err != nil {
+		t.Fatal(err)
+	}
+	builds(t, w.DB, "words_b2")
 	if err := w.Engine.Rollback(context.Background(), "words"); err == nil || !strings.Contains(err.Error(), "no earlier build") {
 		t.Errorf("a rollback to nothing gives %v", err)
+	}
+	if err := w.Engine.Replay(context.Background(), []string{"sentences"}, projections.Replaying{}); err == nil {
+		t.Error("an unknown projection is replayed")
+	}
+}
+
+// A named build shows the rows as of a cursor, is never live, and stays until it
+// is discarded.
+func TestNamedBuild(t *testing.T) {
+	w := projectiontest.New(t, newWords("words"))
+	all := talk(w, 0, 30)
+	end, _ := w.Log.End(context.Background())
+	all = append(all, talk(w, 30, 20)...)
+	w.Settle()
+	var last projections.Progress
+	named := projections.Replaying{Into: "before", To: end, Progress: func(p projections.Progress) { last = p }}
+	if err := w.Engine.Replay(context.Background(), []string{"words"}, named); err != nil {
+		t.Fatal(err)
+	}
+	if last.Phase != "complete" || last.Into != "before" || last.Events != last.Total {
+		t.Errorf("at the end it says %+v", last)
+	}
+	tables, at, err := w.Engine.Named(context.Background(), "words", "before")
+	if err != nil || !at.Covers(end) || !end.Covers(at) {
+		t.Fatalf("named: %v as of %s, want %s: %v", tables, at, end, err)
+	}
+	same(t, "its rows", said(t, w.DB, tables["words"]+" FINAL"), all[:30])
+	same(t, "its view", said(t, w.DB, "words__before"), all[:30])
+	same(t, "the live rows", said(t, w.DB, "words"), all)
+	if err := w.Engine.Replay(context.Background(), []string{"words"}, named); err == nil || !strings.Contains(err.Error(), "named before already") {
+		t.Errorf("the same name again: %v", err)
+	}
+	for _, bad := range []projections.Replaying{{To: end}, {Into: "1x"}, {Into: "X"}, {Into: "a`b"}, {Into: strings.Repeat("x", 41)},
+		{Into: "later", To: events.Cursor{events.Partition{Topic: events.Conversations}: 1 << 40}}} {
+		if err := w.Engine.Replay(context.Background(), []string{"words"}, bad); err == nil {
+			t.Errorf("%+v is allowed", bad)
+		}
+	}
+	w.Stop()
+	w.Start()
+	w.Settle()
+	if err := w.Engine.Replay(context.Background(), []string{"words"}, projections.Replaying{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := w.Engine.Named(context.Background(), "words", "before"); err != nil {
+		t.Error(err)
+	}
+	if err := w.Engine.Discard(context.Background(), "words", last.Build); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := w.Engine.Named(context.Background(), "words", "before"); err == nil {
+		t.Error("a discarded build is still there")
+	}
+	if left := projectiontest.Strings(t, w.DB, "SELECT name FROM system.tables WHERE database = currentDatabase() AND name LIKE 'words!_!_%' ESCAPE '!'"); len(left) > 0 {
+		t.Errorf("%v are left", left)
 	}
 }
 

@@ -29,8 +29,8 @@ func Bystander(ctx context.Context, _ string, _ func([]events.Partition)) error 
 	return nil
 }
 
-// pace is how often a node looks what others did while somebody waits for it.
-const pace = 20 * time.Millisecond
+// quickly is how often a node looks what others did while somebody waits for it.
+const quickly = 20 * time.Millisecond
 
 // share fills the partitions assigned to this node, and takes note of what other
 // nodes do, until ctx ends.
@@ -77,7 +77,7 @@ func (e *Engine) share(ctx context.Context) error {
 			}
 			continue
 		case <-e.asked:
-			timer.Reset(max(0, pace-time.Since(last)))
+			timer.Reset(max(0, quickly-time.Since(last)))
 			continue
 		case <-timer.C:
 		}
@@ -104,9 +104,9 @@ func (e *Engine) share(ctx context.Context) error {
 		waiting := e.waiting
 		e.mu.Unlock()
 		if waiting > 0 {
-			timer.Reset(pace)
+			timer.Reset(quickly)
 		} else {
-			timer.Reset(max(pace, e.options.Look-time.Since(lastWhole)))
+			timer.Reset(max(quickly, e.options.Look-time.Since(lastWhole)))
 		}
 	}
 }
@@ -293,7 +293,7 @@ func (e *Engine) keep(ctx context.Context) error {
 	var needed []build
 	e.mu.Lock()
 	for _, m := range e.models {
-		for _, f := range []*fill{m.live, m.next} {
+		for _, f := range []*fill{m.live, m.next, m.named} {
 			if f != nil {
 				needed = append(needed, f.build)
 			}

@@ -117,7 +117,7 @@ func TestReplayBesideNodes(t *testing.T) {
 		r.Options.Share, r.Options.Lease = projections.Bystander, 2*time.Second
 		r.Start()
 		phases := ""
-		if err := r.Engine.Replay(context.Background(), "words", func(p projections.Progress) { phases += p.Phase + " " }); err != nil {
+		if err := r.Engine.Replay(context.Background(), []string{"words"}, projections.Replaying{Progress: func(p projections.Progress) { phases += p.Phase + " " }}); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(phases, "comparing") {

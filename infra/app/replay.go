@@ -92,7 +92,7 @@ func (p *program) replayEach(ctx context.Context, e *projections.Engine, names [
 		begun, shown := time.Now(), time.Time{}
 		var last projections.Progress
 		compared := false
-		err := e.Replay(ctx, name, func(g projections.Progress) {
+		err := e.Replay(ctx, []string{name}, projections.Replaying{Throttle: 1, Progress: func(g projections.Progress) {
 			if g.Phase == "filling" || last.Events == 0 { // a short log is filled between two looks
 				last = g
 			}
@@ -109,7 +109,7 @@ func (p *program) replayEach(ctx context.Context, e *projections.Engine, names [
 				}
 				fmt.Fprintf(p.err, "replay %s: %s, %d of %d events, %.0f/s%s%s", name, g.Phase, g.Events, g.Total, g.Rate, left, end)
 			}
-		})
+		}})
 		r := result{Projection: name, Events: last.Events, Seconds: time.Since(begun).Seconds(), Rate: last.Rate, Compared: compared}
 		var differs *projections.DiffersError
 		if errors.As(err, &differs) {

@@ -115,7 +115,7 @@ func TestVersionsWrittenTwice(t *testing.T) {
 	if after, _ := json.Marshal(w.Ask("b", history.LoadPair{UserID: "a"}).List); string(after) != string(before) {
 		t.Errorf("written twice, the page is\n%s, was\n%s", after, before)
 	}
-	if err := w.Engine.Replay(t.Context(), history.Name, nil); err != nil { // the comparison takes each key once
+	if err := w.Engine.Replay(t.Context(), []string{history.Name}, projections.Replaying{}); err != nil { // the comparison takes each key once
 		t.Fatal(err)
 	}
 	if after, _ := json.Marshal(w.Ask("b", history.LoadPair{UserID: "a"}).List); string(after) != string(before) {
