@@ -9,7 +9,6 @@ import (
 	"os/user"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -88,7 +87,12 @@ proves and what it can't.`,
 		}
 		return p.audited(c, func(a *kafka.Archive, key merkle.Key) error {
 			show, finish := p.progress("")
-			m, err := exports.Export(c.Context(), exports.Source{Log: a, LogID: a.LogID, Layout: a.Layout, Records: a.Records}, r, dir,
+			rest := kafka.AtRest{Archive: a}
+			ends, err := rest.Ends(c.Context())
+			if err != nil {
+				return err
+			}
+			m, err := exports.Export(c.Context(), exports.Source{Log: rest, LogID: a.LogID, Layout: a.Layout, Ends: ends}, r, dir,
 				exports.Options{Key: key, Program: "lishi " + Version, Progress: show})
 			if err == nil && archive {
 				err = exports.Pack(c.Context(), dir, f.into)
@@ -129,21 +133,13 @@ func (f exportFlags) request(cfg config.Config) (exports.Request, error) {
 	for _, g := range f.groups {
 		r.Query.Conversations = append(r.Query.Conversations, events.GroupStream(g).Key())
 	}
-	zone, err := time.LoadLocation(cfg.Zone)
-	if err != nil {
+	r.Query.Zone = cfg.Zone
+	var err error
+	if r.Query.From, err = exports.ParseTimeIn(f.from, cfg.Zone); err != nil {
 		return r, err
 	}
-	r.Query.Zone = cfg.Zone
-	for _, t := range []struct {
-		text string
-		to   *time.Time
-	}{{f.from, &r.Query.From}, {f.to, &r.Query.To}} {
-		if t.text == "" {
-			continue
-		}
-		if *t.to, err = exports.ParseTime(t.text, zone); err != nil {
-			return r, err
-		}
+	if r.Query.To, err = exports.ParseTimeIn(f.to, cfg.Zone); err != nil {
+		return r, err
 	}
 	if r.Until, err = events.ParseCursor(f.until); err != nil {
 		return r, usageError{fmt.Errorf("--until: %w", err)}

@@ -35,6 +35,7 @@ func consoleRoutes(n *node) []console.Route {
 		console.Explore(x, n.tail),
 		console.Looks(n.log),
 		console.Seals(n.sealer()),
+		console.Exports(n.exports, n.cfg.Zone),
 	)
 }
 

@@ -16,6 +16,7 @@ import (
 	"lishi/infra/clickhouse"
 	"lishi/infra/config"
 	"lishi/infra/console"
+	"lishi/infra/exports"
 	"lishi/infra/kafka"
 	"lishi/infra/seals"
 	"lishi/infra/snapshots"
@@ -50,6 +51,7 @@ type node struct {
 	db        *clickhouse.DB
 	engine    *projections.Engine
 	server    *ws.Server
+	exports   *exports.Jobs
 	console   *console.Server
 	seals     *seals.Sealer
 
@@ -120,6 +122,10 @@ func openNode(ctx context.Context, cfg config.Config, logger *slog.Logger) (_ *n
 	if n.seals != nil {
 		n.open.add(n.seals.Close)
 	}
+	if n.exports, err = openExports(cfg, n.log, logger); err != nil {
+		return nil, err
+	}
+	n.open.add(n.exports.Close)
 	n.console = n.openConsole()
 	n.metrics.Register(state{n}, sealFigures{n})
 	return n, nil

@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"lishi/cmd/lishi-verify/verify"
 	"lishi/events"
@@ -24,10 +23,25 @@ import (
 
 // Source is the log that is exported from.
 type Source struct {
-	Log     Log
-	LogID   string
-	Layout  events.Layout
-	Records map[events.Partition]int64 // how many there are
+	Log    Log
+	LogID  string
+	Layout events.Layout
+	Ends   events.Cursor // the last offset of each partition
+}
+
+// Partitions are those that a package looks at: of the chat, and of the looks, if
+// the log has them.
+func (s Source) Partitions() []events.Partition {
+	all := s.Layout.Partitions()
+	if looks := (events.Partition{Topic: events.Audit}); has(s.Ends, looks) {
+		all = append(all, looks)
+	}
+	return all
+}
+
+func has(c events.Cursor, p events.Partition) bool {
+	_, ok := c[p]
+	return ok
 }
 
 // Request is what is written into a package of why it was made.
@@ -103,7 +117,7 @@ func Export(ctx context.Context, from Source, r Request, dir string, o Options) 
 	if err := e.partitions(ctx); err != nil {
 		return verify.Manifest{}, err
 	}
-	for _, step := range []func(context.Context) error{e.access, e.formats, e.finish, e.check} {
+	for _, step := range []func(context.Context) error{e.formats, e.finish, e.check} {
 		if err := step(ctx); err != nil {
 			return verify.Manifest{}, err
 		}
@@ -121,11 +135,11 @@ func (r Request) check(from Source) (Request, error) {
 		return r, err
 	}
 	r.untilOpen = len(r.Until) == 0
-	all := from.Layout.Partitions()
+	all := from.Partitions()
 	if r.untilOpen {
 		r.Until = events.Cursor{}
 		for _, p := range all {
-			r.Until[p] = from.Records[p] - 1
+			r.Until[p] = from.Ends[p]
 		}
 	}
 	for p := range r.Until {
@@ -138,8 +152,8 @@ func (r Request) check(from Source) (Request, error) {
 		if !ok {
 			return r, badQuery("until must name the last position of every partition; it lacks %s", p)
 		}
-		if last >= from.Records[p] {
-			return r, badQuery("%s is not in the log: %s has %d records", events.Position{Partition: p, Offset: last}, p, from.Records[p])
+		if last > from.Ends[p] {
+			return r, badQuery("%s is not in the log: the last of %s is %d", events.Position{Partition: p, Offset: last}, p, from.Ends[p])
 		}
 	}
 	return r, nil
@@ -155,11 +169,13 @@ type export struct {
 
 // partitions writes what is asked for of each.
 func (e *export) partitions(ctx context.Context) error {
-	for _, p := range e.Layout.Partitions()[len(e.out.state.Done):] {
+	for _, p := range e.Partitions()[len(e.out.state.Done):] {
 		size := e.request.Until[p] + 1
-		s, err := scanPartition(ctx, e.Log, e.LogID, p, size, e.request.Query, func(done int64) {
-			e.o.Progress("reading "+p.String(), done, size)
-		})
+		scan, show := scanPartition, func(done int64) { e.o.Progress("reading "+p.String(), done, size) }
+		if p.Topic == events.Audit {
+			scan = e.looks
+		}
+		s, err := scan(ctx, e.Log, e.LogID, p, size, e.request.Query, show)
 		if err != nil {
 			return err
 		}
@@ -216,7 +232,7 @@ func (e *export) write(ctx context.Context, s *scan) error {
 
 // formats writes what archives take.
 func (e *export) formats(ctx context.Context) error {
-	for _, f := range []*file{e.out.events, e.out.messages, e.out.membership} {
+	for _, f := range []*file{e.out.events, e.out.messages, e.out.membership, e.out.access} {
 		if err := e.out.end(f); err != nil {
 			return err
 		}
@@ -323,18 +339,4 @@ func (e *export) check(context.Context) error {
 		return fmt.Errorf("the package does not hold: %w", err)
 	}
 	return os.Remove(e.out.marker())
-}
-
-// Day is the form in which a day is given to From and To beside RFC 3339.
-const Day = "2006-01-02"
-
-// ParseTime reads a time as people give it: RFC 3339, or a day, or a day and a
-// time of it in the zone.
-func ParseTime(text string, zone *time.Location) (time.Time, error) {
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02 15:04", Day} {
-		if t, err := time.ParseInLocation(layout, text, zone); err == nil {
-			return t, nil
-		}
-	}
-	return time.Time{}, badQuery("%.40q is no time: write 2026-01-31, 2026-01-31 18:00:00 or 2026-01-31T18:00:00+08:00", text)
 }

@@ -118,6 +118,9 @@ func TestTablesSayWhatTheLogSays(t *testing.T) {
 	same("first edit", col(5, "message", "version", "edited_position"), first, "edit", rows[6][0])
 	same("recall", col(7, "message", "version", "text", "edited_by", "recalled_by", "audience"), first, "recall", "", "", "", "2")
 
+	looks := rowsOf(t, dir, "access.csv")
+	same("looks", append([]string{looks[1][0]}, looks[1][3:]...), "a0-1", "auditor", "case 3, \"old\"", "console", "GET /api/audit/looks", "")
+
 	members := rowsOf(t, dir, "membership.csv")
 	same("members", []string{members[1][1], members[2][1], members[3][1]}, "alice", "bob", "carol")
 	same("carol", append(slices.Clone(members[3][2:4]), members[3][8:]...), "group.joined", "carol", "group.memberRemoved", "alice")
@@ -169,7 +172,7 @@ func TestExportRefuses(t *testing.T) {
 		"no format":       {Query: Query{All: true, Formats: []string{"doc"}}, AskedBy: "a", Reason: "r"},
 		"no partition":    {Query: Query{All: true}, AskedBy: "a", Reason: "r", Until: events.Cursor{{Topic: 'c', Number: 9}: 1}},
 		"half a range":    {Query: Query{All: true}, AskedBy: "a", Reason: "r", Until: events.Cursor{{Topic: 'c', Number: 0}: 1}},
-		"beyond":          {Query: Query{All: true}, AskedBy: "a", Reason: "r", Until: events.Cursor{{Topic: 'c'}: 1, {Topic: 'c', Number: 1}: 1, {Topic: 'u'}: 99}},
+		"beyond":          {Query: Query{All: true}, AskedBy: "a", Reason: "r", Until: events.Cursor{{Topic: 'c'}: 1, {Topic: 'c', Number: 1}: 1, {Topic: 'u'}: 99, {Topic: 'a'}: 0}},
 	} {
 		dir := t.TempDir() + "/p"
 		_, err := Export(t.Context(), w.source(), r, dir, testOptions)
@@ -196,8 +199,8 @@ type cut struct {
 
 var errKilled = errors.New("killed")
 
-func (c cut) Read(ctx context.Context, p events.Partition, from, end int64, each func(int64, events.Record) error) error {
-	return c.world.Read(ctx, p, from, end, func(o int64, r events.Record) error {
+func (c cut) Records(ctx context.Context, p events.Partition, from, end int64, each func(int64, events.Record) error) error {
+	return c.world.Records(ctx, p, from, end, func(o int64, r events.Record) error {
 		if *c.left--; *c.left < 0 {
 			return errKilled
 		}

@@ -43,6 +43,7 @@ type output struct {
 	events     *file
 	messages   *file
 	membership *file
+	access     *file
 }
 
 // file is one of a package; rows of tables are counted.
@@ -111,7 +112,7 @@ func openOutput(dir string, fresh state) (_ *output, err error) {
 		to      **file
 		name    string
 		columns []string
-	}{{&o.events, "events.jsonl", nil}, {&o.messages, "messages.csv", messageColumns}, {&o.membership, "membership.csv", membershipColumns}} {
+	}{{&o.events, "events.jsonl", nil}, {&o.messages, "messages.csv", messageColumns}, {&o.membership, "membership.csv", membershipColumns}, {&o.access, "access.csv", accessColumns}} {
 		if *t.to, err = o.open(t.name); err != nil {
 			return nil, err
 		}

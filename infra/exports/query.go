@@ -200,3 +200,24 @@ func (m *matcher) saw(r *events.Recorded, user string) bool {
 	}
 	return false
 }
+
+// Day is the form in which days are written.
+const Day = "2006-01-02"
+
+// ParseTimeIn reads a time as people give it: RFC 3339, or a day, or a day and a
+// time of it in the zone. Nothing is the zero time.
+func ParseTimeIn(text, zone string) (time.Time, error) {
+	in, err := time.LoadLocation(zone)
+	if err != nil {
+		return time.Time{}, badQuery("zone: %v", err)
+	}
+	for _, layout := range []string{"", time.RFC3339Nano, "2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02 15:04", Day} {
+		switch t, err := time.ParseInLocation(layout, text, in); {
+		case err == nil && text == "":
+			return time.Time{}, nil
+		case err == nil:
+			return t, nil
+		}
+	}
+	return time.Time{}, badQuery("%.40q is no time: write 2026-01-31, 2026-01-31 18:00:00 or 2026-01-31T18:00:00+08:00", text)
+}

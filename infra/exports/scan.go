@@ -11,9 +11,9 @@ import (
 	"lishi/events/merkle"
 )
 
-// Log is what is read of a log: kafka.Archive.
+// Log is what is read of a log: one at rest (kafka.AtRest), or a running one.
 type Log interface {
-	Read(ctx context.Context, p events.Partition, from, end int64, each func(offset int64, r events.Record) error) error
+	Records(ctx context.Context, p events.Partition, from, end int64, each func(offset int64, r events.Record) error) error
 }
 
 // bits is a set of offsets.
@@ -83,7 +83,7 @@ func scanPartition(ctx context.Context, log Log, logID string, p events.Partitio
 	m := newMatcher(q, s.ledger.Relations())
 	var tree merkle.Tree
 	var final []events.Hash
-	err := log.Read(ctx, p, 0, size, func(offset int64, raw events.Record) error {
+	err := log.Records(ctx, p, 0, size, func(offset int64, raw events.Record) error {
 		final = tree.Append(final[:0], events.LeafHash(raw))
 		r, err := events.Decode(events.Position{Partition: p, Offset: offset}, raw)
 		if err != nil {

@@ -30,9 +30,9 @@ func newWorld(t testing.TB) *world {
 		t: t, layout: events.Layout{Conversations: 2, Users: 1}, records: map[events.Partition][]events.Record{},
 		heads: map[events.Stream]events.Event{}, clock: began,
 	}
-	for _, p := range w.layout.Partitions() {
+	for _, p := range append(w.layout.Partitions(), events.Partition{Topic: events.Audit}) {
 		w.put(p, events.Event{ID: events.NewID("log", "", p.String()), Stream: events.SystemStream(), Time: w.clock,
-			Body: events.LogOpened{LogID: "7c2f", Partitions: w.layout.Count(p.Topic), Format: 1}})
+			Body: events.LogOpened{LogID: "7c2f", Partitions: max(w.layout.Count(p.Topic), 1), Format: 1}})
 	}
 	return w
 }
@@ -76,7 +76,7 @@ func sent(text string) events.MessageSent {
 	return events.MessageSent{Content: events.Content{Plain: text}}
 }
 
-func (w *world) Read(_ context.Context, p events.Partition, from, end int64, each func(int64, events.Record) error) error {
+func (w *world) Records(_ context.Context, p events.Partition, from, end int64, each func(int64, events.Record) error) error {
 	for o := from; o < end; o++ {
 		if err := each(o, w.records[p][o]); err != nil {
 			return err
@@ -86,9 +86,9 @@ func (w *world) Read(_ context.Context, p events.Partition, from, end int64, eac
 }
 
 func (w *world) source() Source {
-	s := Source{Log: w, LogID: "7c2f", Layout: w.layout, Records: map[events.Partition]int64{}}
-	for _, p := range w.layout.Partitions() {
-		s.Records[p] = int64(len(w.records[p]))
+	s := Source{Log: w, LogID: "7c2f", Layout: w.layout, Ends: events.Cursor{}}
+	for p, records := range w.records {
+		s.Ends[p] = int64(len(records)) - 1
 	}
 	return s
 }
@@ -136,6 +136,7 @@ func chat(t testing.TB) *world {
 	p := w.layout.Partition(pair)
 	w.records[p] = append(w.records[p], events.Record{Key: []byte("x"), Value: []byte("somebody else's")})
 	w.say(pair, "bob", sent(""))
+	w.say(events.Stream{Kind: events.Auditor, ID: "eve"}, "eve", events.LookTaken{Role: "auditor", Reason: "case 3, \"old\"", Way: "console", What: "GET /api/audit/looks"})
 	return w
 }
 

@@ -33,7 +33,7 @@ func (w *writer) write(ctx context.Context, log Log, from int64, saved func(next
 	w.audiences = audiences{w.scan, map[events.Stream]audience{}}
 	w.gap = gap{scan: w.scan}
 	sinceSaved := 0
-	return log.Read(ctx, w.partition, from, w.size, func(offset int64, r events.Record) error {
+	return log.Records(ctx, w.partition, from, w.size, func(offset int64, r events.Record) error {
 		if !w.selected.has(offset) {
 			for _, h := range w.gap.add(offset, events.LeafHash(r)) {
 				w.line = append(base64.StdEncoding.AppendEncode(w.line[:0], h[:]), '\n')
