@@ -21,6 +21,7 @@ import (
 	"lishi/infra/explore"
 	"lishi/infra/looks"
 	"lishi/infra/tokens"
+	"lishi/infra/visible"
 	"lishi/web"
 	"lishi/ws/wire"
 )
@@ -36,6 +37,7 @@ func consoleRoutes(n *node) []console.Route {
 		console.Looks(n.log),
 		console.Seals(n.sealer()),
 		console.Exports(n.exports, n.cfg.Zone),
+		console.Visible(&visible.Reader{Reader: x}),
 	)
 }
 

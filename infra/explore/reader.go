@@ -239,7 +239,7 @@ func Judge(ctx context.Context, log Log, parts []events.Partition, progress func
 	}
 	for _, p := range parts {
 		l := book.Ledger(p)
-		if l == nil {
+		if l == nil || l.Folded() != events.Start { // no ledger's, or named twice
 			continue
 		}
 		end := ends[p] + 1

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"lishi/events"
 	"lishi/events/ledger"
@@ -16,6 +17,27 @@ import (
 // After does not name begins with its first record, one that UpTo does not name
 // ends with its last.
 type Span struct{ After, UpTo events.Cursor }
+
+// Between is what was recorded after a time and not after another; a zero time
+// is no bound but what is folded.
+func (x *Reader) Between(ctx context.Context, from, to time.Time) (s Span, err error) {
+	if !from.IsZero() && !to.IsZero() && !from.Before(to) {
+		return s, fmt.Errorf("%w: from is not before to", explore.ErrMisuse)
+	}
+	s.UpTo = events.Cursor{}
+	for _, p := range x.Book.Layout().Partitions() {
+		s.UpTo[p] = x.Book.Ledger(p).Folded()
+	}
+	if !to.IsZero() {
+		if s.UpTo, err = x.AsOf(ctx, to); err != nil {
+			return s, err
+		}
+	}
+	if !from.IsZero() {
+		s.After, err = x.AsOf(ctx, from)
+	}
+	return s, err
+}
 
 // Conversation is one of which a user could see something.
 type Conversation struct {

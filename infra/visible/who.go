@@ -56,6 +56,10 @@ type Step struct {
 	Recorded string          `json:"recorded"`
 }
 
+func (s Step) String() string {
+	return s.Position.String() + " " + s.Type + " by " + s.By + " at " + s.Recorded
+}
+
 // MostViewers is the most that are told at once.
 const MostViewers = 1000
 
