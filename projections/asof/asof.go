@@ -67,10 +67,15 @@ func (p *Past) Moment(ctx context.Context, at string) (Moment, error) {
 	return Moment{c, then}, err
 }
 
-// Answer is what the query would have been answered then. Of who was online
-// nothing is known.
+// Answer is what the query would have been answered then, to the caller or, where
+// it needs none, to "". Of who was online nothing is known.
 func (p *Past) Answer(ctx context.Context, q projections.Query, caller string, m Moment) (projections.Page, error) {
 	return p.Reader.Answer(ctx, query{q, m}, caller, m.Positions)
+}
+
+// Nobody is the refusal of a question of somebody who was not registered then.
+func Nobody(user string) error {
+	return commands.ErrNotFound.With("no such user then: " + user)
 }
 
 // query is another one, asked in the past.
@@ -90,5 +95,15 @@ func (q query) Needs() []string {
 }
 
 func (q query) Run(ctx context.Context, r projections.Reader, caller string) (projections.Page, error) {
-	return q.of.Run(ctx, r.Then(q.at.Positions, q.at.Time), caller)
+	r = r.Then(q.at.Positions, q.at.Time)
+	if caller != "" {
+		profile, err := friends.Profiles(ctx, r, slices.Values([]string{caller}))
+		if err != nil {
+			return projections.Page{}, err
+		}
+		if _, ok := profile(caller); !ok {
+			return projections.Page{}, Nobody(caller)
+		}
+	}
+	return q.of.Run(ctx, r, caller)
 }

@@ -93,7 +93,7 @@ func (l *life) pair(me, you string, s events.Stream) {
 		l.do(me, s, events.FriendAgreed{Application: application, Applicant: you, Remark: "dear " + you, FriendGroupID: folder})
 	case 3:
 		l.do(me, s, events.FriendRemoved{})
-	case 4:
+	case 4, 8:
 		l.do(me, s, events.FriendBlocked{})
 	case 5:
 		l.do(me, s, events.FriendUnblocked{})
