@@ -16,12 +16,16 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lishi/events/tail"
 	"lishi/infra/config"
 	"lishi/infra/console"
 	"lishi/infra/explore"
 	"lishi/infra/looks"
 	"lishi/infra/tokens"
 	"lishi/infra/visible"
+	"lishi/projections"
+	"lishi/projections/asof"
+	"lishi/projections/dates"
 	"lishi/web"
 	"lishi/ws/wire"
 )
@@ -35,6 +39,7 @@ func consoleRoutes(n *node) []console.Route {
 	return slices.Concat(
 		console.Explore(x, n.tail),
 		console.Looks(n.log),
+		console.AsOf(n.past),
 		console.Seals(n.sealer()),
 		console.Exports(n.exports, n.cfg.Zone),
 		console.Visible(&visible.Reader{Reader: x}),
@@ -49,6 +54,13 @@ func (n *node) openConsole() *console.Server {
 		About:  console.About{Version: Version, Node: nodeName(n.cfg), Log: n.log.ID(), Zone: n.cfg.Zone},
 		Logger: n.logger,
 	}, consoleRoutes(n)...)
+}
+
+// newPast answers for the past as the reader does for the present, with dates as
+// the console writes them.
+func newPast(t *tail.Tail, r projections.Reader) *asof.Past {
+	r.Dates, _ = dates.New(dates.RFC3339, "UTC") // both are known
+	return &asof.Past{Tail: t, Reader: &r}
 }
 
 // nodeName tells the nodes of one deployment apart, for people.

@@ -23,6 +23,7 @@ import (
 	"lishi/infra/telemetry"
 	"lishi/infra/tokens"
 	"lishi/projections"
+	"lishi/projections/asof"
 	"lishi/projections/dates"
 	"lishi/projections/feed"
 	"lishi/projections/friends"
@@ -52,6 +53,7 @@ type node struct {
 	engine    *projections.Engine
 	server    *ws.Server
 	exports   *exports.Jobs
+	past      *asof.Past
 	console   *console.Server
 	seals     *seals.Sealer
 
@@ -115,6 +117,7 @@ func openNode(ctx context.Context, cfg config.Config, logger *slog.Logger) (_ *n
 	})
 	n.presence = presence.New(reads, n.server, presence.Options{Log: logger})
 	reader.Presence = n.presence
+	n.past = newPast(n.tail, *reader)
 	n.tail.Observe(n.server)
 	if n.seals, err = openSeals(cfg, n.log, logger); err != nil {
 		return nil, err

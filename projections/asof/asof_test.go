@@ -101,6 +101,7 @@ func TestAnswersOfThePast(t *testing.T) {
 		began := w.Clock
 		w.Start()
 		l := &life{World: w, rt: rt}
+		l.begin()
 		for range rapid.IntRange(50, 150).Draw(rt, "events") {
 			l.step()
 		}

@@ -34,12 +34,29 @@ func (l *life) do(actor string, s events.Stream, body events.Body) events.Record
 	return l.Record(l.Event(actor, s, body))
 }
 
+// begin makes people who have something to do with one another.
+func (l *life) begin() {
+	l.Register(people[:3]...)
+	l.Befriend("ann", "bob")
+	l.Befriend("cyd", "ann")
+	l.Create("one", "bob", "ann", "cyd")
+}
+
 // step lets something happen, and time pass.
 func (l *life) step() {
 	l.Clock = l.Clock.Add(time.Duration(rapid.IntRange(0, 3000).Draw(l.rt, "ms")) * time.Millisecond)
 	me, you := l.pick(people), l.pick(people)
 	if me == you {
 		l.alone(me)
+		return
+	}
+	if l.chance(3) && len(l.said) > 0 {
+		m := rapid.SampledFrom(l.said).Draw(l.rt, "message")
+		if l.chance(4) {
+			l.do(m.Actor, m.Stream, events.MessageRecalled{Message: m.Position, Sender: m.Actor})
+		} else {
+			l.do(m.Actor, m.Stream, events.MessageEdited{Message: m.Position, Content: events.Content{Plain: l.pick(sayings)}})
+		}
 		return
 	}
 	if rapid.Bool().Draw(l.rt, "in a group") {
@@ -80,7 +97,7 @@ func (l *life) pair(me, you string, s events.Stream) {
 	if len(l.folders) > 0 && l.chance(2) {
 		folder = rapid.SampledFrom(l.folders).Draw(l.rt, "folder").ID.String()
 	}
-	switch what := rapid.IntRange(0, 17).Draw(l.rt, "pair"); what {
+	switch rapid.IntRange(0, 17).Draw(l.rt, "pair") {
 	case 0:
 		l.asked = append(l.asked, l.do(me, s, events.FriendApplied{Remark: "my " + you, FriendGroupID: folder, ExpiresAt: 1 << 50}))
 	case 1, 2:
@@ -100,7 +117,7 @@ func (l *life) pair(me, you string, s events.Stream) {
 	case 6, 7:
 		l.do(me, s, events.FriendViewChanged{Remark: fmt.Sprint(you, len(l.said)), FriendGroupID: folder})
 	default:
-		l.talk(me, s, what)
+		l.talk(me, s)
 	}
 }
 
@@ -128,21 +145,11 @@ func (l *life) group(me, you string, s events.Stream) {
 	case what == 9 && l.chance(4):
 		l.do(g.Owner, s, events.GroupDeleted{})
 	default:
-		l.talk(me, s, what)
+		l.talk(me, s)
 	}
 }
 
-// talk sends, edits or recalls.
-func (l *life) talk(me string, s events.Stream, what int) {
-	if what%3 == 0 && len(l.said) > 0 {
-		m := rapid.SampledFrom(l.said).Draw(l.rt, "message")
-		if l.chance(3) {
-			l.do(m.Actor, m.Stream, events.MessageRecalled{Message: m.Position, Sender: m.Actor})
-		} else {
-			l.do(m.Actor, m.Stream, events.MessageEdited{Message: m.Position, Content: events.Content{Plain: l.pick(sayings)}})
-		}
-		return
-	}
+func (l *life) talk(me string, s events.Stream) {
 	m := l.do(me, s, events.MessageSent{Content: events.Content{Plain: l.pick(sayings)}})
 	if !l.Tail.Book().Of(s).Void(m.Position.Offset) {
 		l.said = append(l.said, m)
