@@ -85,7 +85,8 @@ func trusted(cfg config.Config, given []string) (keys []ed25519.PublicKey, err e
 	if err != nil {
 		return nil, err
 	}
-	return []ed25519.PublicKey{own.Public()}, nil
+	more, err := publicKeys(cfg.AuditTrust)
+	return append([]ed25519.PublicKey{own.Public()}, more...), err
 }
 
 // audited opens the log that a command's settings name, with the key that signs

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"crypto/ed25519"
 	"encoding"
 	"fmt"
 	"os"
@@ -13,6 +12,7 @@ import (
 	"lishi/events/merkle"
 	"lishi/infra/config"
 	"lishi/infra/kafka"
+	"lishi/infra/seals"
 )
 
 func (p *program) auditProve() *cobra.Command {
@@ -68,7 +68,11 @@ checks it with neither log nor server.`,
 }
 
 func (p *program) proveConsistency(ctx context.Context, a *kafka.Archive, key merkle.Key, path, out string) error {
-	old, err := openCheckpoint(path, []ed25519.PublicKey{key.Public()})
+	keys, err := handedOver(ctx, a, key)
+	if err != nil {
+		return err
+	}
+	old, err := openCheckpoint(path, keys)
 	if err != nil {
 		return err
 	}
@@ -96,6 +100,16 @@ func (p *program) proveConsistency(ctx context.Context, a *kafka.Archive, key me
 		}
 		return proof, nil
 	})
+}
+
+// handedOver are the own key and those that handed over to it, as lishi.seals
+// tells: old checkpoints were signed by them.
+func handedOver(ctx context.Context, a *kafka.Archive, key merkle.Key) (merkle.Keys, error) {
+	topic := events.Partition{Topic: events.Seals}
+	_, keys, _, err := seals.Published(ctx, a.LogID, merkle.Trust(key.Public()), a.Records[topic], func(ctx context.Context, from, end int64, each func(int64, events.Record) error) error {
+		return a.Read(ctx, topic, from, end, each)
+	})
+	return keys, err
 }
 
 // wanted says which proofs are to be made of a partition of that size, and made

@@ -2,26 +2,23 @@ package app
 
 import (
 	"bytes"
-	"context"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 
 	"github.com/spf13/cobra"
 
-	"lishi/events"
 	"lishi/events/merkle"
 	"lishi/infra/config"
-	"lishi/infra/kafka"
+	"lishi/infra/seals"
 )
 
 func (p *program) auditVerify() *cobra.Command {
 	var keys []string
 	var old string
 	var kept []string
-	log := false
+	log, changes := false, ""
 	c := settings(&cobra.Command{
 		Use:   "verify FILE… [--key KEY] [--old CHECKPOINT] [--log]",
 		Short: "Verify packages, proofs and checkpoints; with --log, the log against checkpoints",
@@ -30,20 +27,31 @@ continues (with --old, the older checkpoint), checkpoints, packages (a directory
 .zip or .tar that audit export wrote; with --checkpoint, which may be repeated,
 compared with checkpoints that were kept elsewhere). Neither log nor server is
 needed; --key is the public key to trust, as "lishi audit key" prints it
-(again for each key, where it was changed). Without --key it is the own one.
+(again for each key that is to be trusted, or --changes with the file of the
+changes by which one handed over to the next). Without --key it is the own one.
 
 With --log the files are checkpoints that were kept elsewhere, and the log that
-the settings name is read whole and held against all of them: an altered,
-removed, inserted, swapped or cut record under any of them is found. The more
-checkpoints, the closer the place of the first wrong record is told.
+the settings name is read whole and held against all of them, and against what a
+running lishi has signed: the checkpoints in lishi.seals and in seals/ of the data
+directory. An altered, removed, inserted, swapped or cut record under any of them
+is found. Where the tree in seals/ agrees with the checkpoints the first wrong
+record is named; else the offsets between two checkpoints. Without files, a log
+that somebody changed together with everything that was signed of it passes: keep
+checkpoints elsewhere, or have them witnessed.
 
 Exit status 3 means that something does not hold.`,
-		Args: cobra.MinimumNArgs(1),
+		Args: func(c *cobra.Command, args []string) error {
+			if log, _ := c.Flags().GetBool("log"); log {
+				return nil
+			}
+			return cobra.MinimumNArgs(1)(c, args)
+		},
 	}, config.Log, config.Audit)
 	c.Flags().StringArrayVar(&keys, "key", nil, "public key to trust")
 	c.Flags().StringVar(&old, "old", "", "the older checkpoint of a consistency proof")
 	c.Flags().StringArrayVar(&kept, "checkpoint", nil, "a checkpoint that was kept elsewhere, to compare a package with")
 	c.Flags().BoolVar(&log, "log", false, "hold the log against the checkpoints")
+	c.Flags().StringVar(&changes, "changes", "", "file of the changes of the key (seals/LOG/keys of the data directory), to follow them")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cfg, _, err := load(c)
 		if err != nil {
@@ -56,19 +64,23 @@ Exit status 3 means that something does not hold.`,
 		if log {
 			return p.verifyLog(c.Context(), cfg, args, trust)
 		}
+		follow, err := followed(trust, changes)
+		if err != nil {
+			return err
+		}
 		if packaged(args) {
-			return p.verifyPackages(args, trust, kept)
+			return p.verifyPackages(args, follow.Public(), kept)
 		}
 		var before *merkle.Checkpoint
 		if old != "" {
-			cp, err := openCheckpoint(old, trust)
+			cp, err := openCheckpoint(old, follow)
 			if err != nil {
 				return err
 			}
 			before = &cp
 		}
 		for _, path := range args {
-			if err := p.verifyFile(path, before, trust); err != nil {
+			if err := p.verifyFile(path, before, follow); err != nil {
 				return err
 			}
 		}
@@ -77,21 +89,41 @@ Exit status 3 means that something does not hold.`,
 	return c
 }
 
+// followed are the keys trusted, with those that they handed over to as far as a
+// file of changes tells.
+func followed(trust []ed25519.PublicKey, path string) (merkle.Keys, error) {
+	keys := merkle.Trust(trust...)
+	if path == "" {
+		return keys, nil
+	}
+	if _, err := os.Stat(path); err != nil {
+		return keys, err
+	}
+	changes, err := seals.ReadChanges(path)
+	if err == nil {
+		keys, err = keys.FollowAll(changes)
+	}
+	if errors.Is(err, merkle.ErrKey) {
+		return keys, &Finding{fmt.Sprintf("%s: %v", path, err)}
+	}
+	return keys, err
+}
+
 // openCheckpoint reads a checkpoint's file; one that nobody trusted signed is a
 // finding.
-func openCheckpoint(path string, trust []ed25519.PublicKey) (merkle.Checkpoint, error) {
+func openCheckpoint(path string, trust merkle.Keys) (merkle.Checkpoint, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return merkle.Checkpoint{}, err
 	}
-	c, err := merkle.Open(text, trust...)
+	c, err := trust.Open(text)
 	if err != nil {
 		return c, &Finding{fmt.Sprintf("%s: %v", path, err)}
 	}
 	return c, nil
 }
 
-func (p *program) verifyFile(path string, old *merkle.Checkpoint, trust []ed25519.PublicKey) error {
+func (p *program) verifyFile(path string, old *merkle.Checkpoint, trust merkle.Keys) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return err
@@ -102,7 +134,7 @@ func (p *program) verifyFile(path string, old *merkle.Checkpoint, trust []ed2551
 		if err := in.UnmarshalText(text); err != nil {
 			return wrong(err)
 		}
-		c, err := merkle.Open(in.Checkpoint, trust...)
+		c, err := trust.Open(in.Checkpoint)
 		if err != nil {
 			return wrong(err)
 		}
@@ -129,7 +161,7 @@ func (p *program) verifyFile(path string, old *merkle.Checkpoint, trust []ed2551
 		if old == nil {
 			return usageError{fmt.Errorf("%s proves that a log continues: give the older checkpoint with --old", path)}
 		}
-		c, err := merkle.Open(co.Checkpoint, trust...)
+		c, err := trust.Open(co.Checkpoint)
 		if err != nil {
 			return wrong(err)
 		}
@@ -138,7 +170,7 @@ func (p *program) verifyFile(path string, old *merkle.Checkpoint, trust []ed2551
 		}
 		return p.holds(path, c, fmt.Sprintf("%s continues: its first %d of %d records are what they were", c.Origin, old.Size, c.Size))
 	}
-	c, err := merkle.Open(text, trust...)
+	c, err := trust.Open(text)
 	if err != nil {
 		return wrong(err)
 	}
@@ -150,90 +182,5 @@ func (p *program) holds(path string, c merkle.Checkpoint, text string) error {
 		return p.json(map[string]any{"file": path, "holds": true, "origin": c.Origin, "size": c.Size})
 	}
 	_, err := fmt.Fprintf(p.out, "%s holds: %s\n", path, text)
-	return err
-}
-
-// verifyLog reads the log once and compares its trees with all checkpoints.
-func (p *program) verifyLog(ctx context.Context, cfg config.Config, files []string, trust []ed25519.PublicKey) (err error) {
-	a, open, err := p.archive(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, open.close()) }()
-	byPart := map[events.Partition][]kept{}
-	for _, path := range files {
-		c, err := openCheckpoint(path, trust)
-		if err != nil {
-			return err
-		}
-		id, part, err := merkle.ParseOrigin(c.Origin)
-		if err != nil {
-			return &Finding{fmt.Sprintf("%s: %v", path, err)}
-		}
-		if id != a.LogID {
-			return &Finding{fmt.Sprintf("%s is of log %s, this is log %s", path, id, a.LogID)}
-		}
-		byPart[part] = append(byPart[part], kept{path, c})
-	}
-	parts := make([]events.Partition, 0, len(byPart))
-	for part := range byPart {
-		parts = append(parts, part)
-	}
-	slices.SortFunc(parts, func(a, b events.Partition) int {
-		return int(a.Topic)<<16 + int(a.Number) - int(b.Topic)<<16 - int(b.Number)
-	})
-	for _, part := range parts {
-		if err := p.verifyPartition(ctx, a, part, byPart[part]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// kept is a checkpoint that was kept elsewhere.
-type kept struct {
-	path string
-	merkle.Checkpoint
-}
-
-// verifyPartition finds the first checkpoint that the partition contradicts: the
-// first wrong record lies between it and the last one that holds.
-func (p *program) verifyPartition(ctx context.Context, a *kafka.Archive, part events.Partition, cs []kept) error {
-	slices.SortStableFunc(cs, func(a, b kept) int { return int(a.Size - b.Size) })
-	size := a.Records[part]
-	last := kept{}
-	var tree merkle.Tree
-	var final []events.Hash
-	var wrong error
-	check := func() {
-		for wrong == nil && len(cs) > 0 && cs[0].Size == tree.Size() {
-			if cs[0].Root != tree.Root() {
-				wrong = &Finding{fmt.Sprintf("%s of log %s is not what %s says: the first wrong record is at one of the offsets from %d to %d",
-					part, a.LogID, cs[0].path, last.Size, cs[0].Size-1)}
-				return
-			}
-			last, cs = cs[0], cs[1:]
-		}
-	}
-	check()
-	err := p.leaves(ctx, a, part, size, func(_ int64, r events.Record) {
-		final = tree.Append(final[:0], events.LeafHash(r))
-		check()
-	})
-	switch {
-	case errors.Is(err, events.ErrDamaged):
-		return &Finding{err.Error()}
-	case err != nil:
-		return err
-	case wrong != nil:
-		return wrong
-	case len(cs) > 0:
-		return &Finding{fmt.Sprintf("%s of log %s has %d records, %s says %d: the records from offset %d on are gone",
-			part, a.LogID, size, cs[0].path, cs[0].Size, size)}
-	}
-	if p.asJSON {
-		return p.json(map[string]any{"partition": part.String(), "holds": true, "records": size, "checkpointed": last.Size})
-	}
-	_, err = fmt.Fprintf(p.out, "%s holds: %d records, of which checkpoints vouch for the first %d\n", part, size, last.Size)
 	return err
 }

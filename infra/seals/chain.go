@@ -190,8 +190,9 @@ func (c *chain) newest(n int, before int64) ([]Entry, error) {
 	return out, nil
 }
 
-// keysFile is a file of changes of the key, each followed by an empty line.
-func readChanges(path string) ([][]byte, error) {
+// ReadChanges reads a file of changes of the key, oldest first; none if it is not
+// there.
+func ReadChanges(path string) ([][]byte, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil

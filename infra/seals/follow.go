@@ -184,7 +184,7 @@ func (s *Sealer) takeChange(at events.Position, b events.KeyChanged) error {
 
 // appendChange adds a change to the file of changes, if it is not there.
 func appendChange(path string, change []byte) error {
-	there, err := readChanges(path)
+	there, err := ReadChanges(path)
 	if err != nil {
 		return err
 	}
@@ -202,6 +202,10 @@ func appendChange(path string, change []byte) error {
 }
 
 func (s *Sealer) offsetFile() string { return filepath.Join(s.dir, "followed") }
+
+// Followed is the offset up to which a node read lishi.seals; events.Start if it
+// did not, or that is not known.
+func Followed(dir string) (int64, error) { return readOffset(filepath.Join(dir, "followed")) }
 
 // keepOffset remembers how far lishi.seals was read. If that is lost it is read
 // again.

@@ -109,7 +109,7 @@ func (s *Sealer) Keys() merkle.Keys {
 }
 
 // Changes are the notes by which keys handed over, oldest first.
-func (s *Sealer) Changes() ([][]byte, error) { return readChanges(KeysFile(s.dir)) }
+func (s *Sealer) Changes() ([][]byte, error) { return ReadChanges(KeysFile(s.dir)) }
 
 // Status is how the sealing stands.
 type Status struct {

@@ -183,7 +183,7 @@ func readKeys(dir string, o Options) (merkle.Keys, error) {
 		roots = append([]ed25519.PublicKey{o.Key.Public()}, roots...)
 	}
 	keys := merkle.Trust(roots...)
-	changes, err := readChanges(KeysFile(dir))
+	changes, err := ReadChanges(KeysFile(dir))
 	if err != nil {
 		return keys, err
 	}

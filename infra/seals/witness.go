@@ -179,7 +179,7 @@ func (w *witness) sendCheckpoint(ctx context.Context, part *part, e Entry, old i
 // sendChanges tells witnesses of changes of the key. Only lishi's take them; of
 // others the keys are configured.
 func (w *witness) sendChanges(ctx context.Context) error {
-	changes, err := readChanges(KeysFile(w.s.dir))
+	changes, err := ReadChanges(KeysFile(w.s.dir))
 	if err != nil {
 		return err
 	}
