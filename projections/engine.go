@@ -40,7 +40,8 @@ type Options struct {
 	// Backoff is the first pause after ErrUnavailable (default 50 ms); it
 	// doubles up to 100 times as much.
 	Backoff time.Duration
-	// MaxRest bounds the pause between two rounds of inserts (default 250 ms).
+	// MaxRest bounds the pause between two rounds of inserts (default 1 s; 250 ms
+	// where other nodes fill partitions, whose rest nobody here can end).
 	MaxRest time.Duration
 	// Together is how many events builds may lie apart that are filled together
 	// (default 100,000).
@@ -75,7 +76,10 @@ func (o Options) withDefaults() Options {
 		o.Backoff = 50 * time.Millisecond
 	}
 	if o.MaxRest <= 0 {
-		o.MaxRest = 250 * time.Millisecond
+		o.MaxRest = time.Second
+		if o.Share != nil {
+			o.MaxRest = 250 * time.Millisecond
+		}
 	}
 	if o.Look <= 0 {
 		o.Look = 2 * time.Second

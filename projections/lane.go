@@ -14,9 +14,9 @@ import (
 // lane fills builds that are about equally far: they see the events together,
 // and while one round of inserts runs, everything that gathers goes with the
 // next: light load has the delay of one insert, heavy load the cost of a batch.
-// Between two rounds the lane rests twice as long as the last one took, because a
-// round costs much the same for one row as for ten thousand, and the processor
-// is there for those who chat. Nobody waits for that: whoever needs the rows
+// Between two rounds the lane rests several times as long as the last one took,
+// because a round costs much the same for one row as for ten thousand, and the
+// processor is there for those who chat. Nobody waits for that: whoever needs the rows
 // ends the rest, and so does a backlog.
 //
 //	Follow (a goroutine a partition) ─▶ Apply ─▶ rows ─▶ writer ─▶ rows' inserts, then the checkpoints'

@@ -33,13 +33,16 @@ const (
 	// throttledRows is how many rows a throttled replay inserts in a round: few
 	// enough that nobody waits long for its end.
 	throttledRows = 10_000
+	// restFactor is how much longer than its round of inserts a lane rests, where
+	// MaxRest allows.
+	restFactor = 8
 	// lull is how long nothing must have come for nobody to chat.
 	lull = time.Second
 )
 
 // rest pauses after a round that took so long, unless there is reason not to.
 func (l *lane) rest(took time.Duration) {
-	pause, hurry := min(2*took, l.engine.options.MaxRest), l.hurry
+	pause, hurry := min(restFactor*took, l.engine.options.MaxRest), l.hurry
 	if t := l.pace.throttle; t > 0 {
 		if t >= 1 || l.engine.calm() {
 			return

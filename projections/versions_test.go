@@ -82,7 +82,7 @@ func TestReplayBesideNodes(t *testing.T) {
 	tn.desk.give("b", parts[2:]...)
 	a, b := tn.node("a", newWords("words")), tn.node("b", newWords("words"))
 	for _, n := range []*node{a, b} {
-		n.Options.Lease = 2 * time.Second
+		n.Options.Lease, n.Options.Patience = 2*time.Second, time.Minute
 		n.Start()
 	}
 	talk := newChat(a.World)
@@ -90,6 +90,8 @@ func TestReplayBesideNodes(t *testing.T) {
 	talk.shows(a)
 	var stop sync.WaitGroup
 	done := make(chan struct{})
+	finish := sync.OnceFunc(func() { close(done); stop.Wait() })
+	defer finish()
 	stop.Go(func() { // somebody reads all the while
 		for {
 			select {
@@ -135,8 +137,7 @@ func TestReplayBesideNodes(t *testing.T) {
 			talk.shows(n)
 		}
 	}
-	close(done)
-	stop.Wait()
+	finish()
 	projectiontest.Eventually(t, "all but the last two builds are dropped", func() bool {
 		return len(projectiontest.Strings(t, tn.db, `SELECT name FROM system.tables WHERE database = currentDatabase() AND startsWith(name, 'words_b')`)) == 2
 	})
