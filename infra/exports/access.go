@@ -9,7 +9,7 @@ import (
 	"lishi/events/merkle"
 )
 
-var accessColumns = []string{"position", "recorded", "by", "role", "reason", "way", "what", "text_sha256"}
+var accessColumns = []string{"position", "recorded", "actor", "role", "reason", "way", "what", "text_sha256"}
 
 // looks reads the partition of looks and writes access.csv: who looked at the
 // log, in the time that is asked for. None of it is in events.jsonl.

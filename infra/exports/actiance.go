@@ -109,7 +109,7 @@ func (x *actianceWriter) conversation(ctx context.Context, d *days, at day, show
 		if !m.Valid { // nobody was shown it, and the format has no word for that
 			return nil
 		}
-		out := actianceMessage{MessageID: m.Position, LoginName: m.By, UserType: "user", DateTimeUTC: m.Said.UnixMilli(), Content: m.Text}
+		out := actianceMessage{MessageID: m.Position, LoginName: m.Actor, UserType: "user", DateTimeUTC: m.Said.UnixMilli(), Content: m.Text}
 		switch {
 		case m.Version == "recall":
 			out.MessageID, out.UpdatedType, out.UpdatedDateTimeUTC = m.Message, "Deleted", m.Said.UnixMilli()

@@ -69,7 +69,7 @@ func list(ids ...string) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-var membershipColumns = []string{"conversation", "user", "how", "by", "from_position", "from_recorded", "to_position", "to_recorded", "to_how", "to_by"}
+var membershipColumns = []string{"conversation", "user", "how", "actor", "from_position", "from_recorded", "to_position", "to_recorded", "to_how", "to_actor"}
 
 // memberships writes who was in the selected conversations, and when: the rows of
 // membership.csv, by conversation and user.

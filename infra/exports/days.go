@@ -160,7 +160,7 @@ func (d *days) people(ctx context.Context, at day) (people []presence, err error
 		if err := json.Unmarshal([]byte(m.AudienceIDs), &ids); err != nil {
 			ids = nil // more than a row names
 		}
-		for _, user := range append(ids, m.By) {
+		for _, user := range append(ids, m.Actor) {
 			if !known[user] {
 				known[user] = true
 				people = append(people, presence{user, begin, end.Add(-time.Millisecond)})

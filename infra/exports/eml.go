@@ -95,9 +95,9 @@ func writeMail(ctx context.Context, d *days, at day, logID string, to io.Writer,
 // transcript is a version of a message as people read it.
 func transcript(m message, zone *time.Location) string {
 	var b strings.Builder
-	name := m.By
-	if m.ByName != "" && m.ByName != m.By {
-		name = m.ByName + " (" + m.By + ")"
+	name := m.Actor
+	if m.ActorName != "" && m.ActorName != m.Actor {
+		name = m.ActorName + " (" + m.Actor + ")"
 	}
 	fmt.Fprintf(&b, "[%s] %s, %s", m.Said.In(zone).Format("15:04:05.000 -07:00"), name, m.Position)
 	note := func(format string, args ...any) { fmt.Fprintf(&b, "; "+format, args...) }

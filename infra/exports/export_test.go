@@ -111,7 +111,7 @@ func TestTablesSayWhatTheLogSays(t *testing.T) {
 		}
 	}
 	first := rows[1][0]
-	same("original", col(1, "by", "by_name", "valid", "edited_by", "recalled_by", "audience", "audience_ids"), "alice", "<alice>", "true", "alice", "alice", "2", `["alice","bob"]`)
+	same("original", col(1, "actor", "actor_name", "valid", "edited_by", "recalled_by", "audience", "audience_ids"), "alice", "<alice>", "true", "alice", "alice", "2", `["alice","bob"]`)
 	same("its edit", col(1, "edited_position", "recalled_position"), rows[5][0], rows[7][0])
 	same("void", col(2, "valid", "void", "audience", "audience_ids"), "false", "not member", "0", "[]")
 	same("with carol", col(3, "audience", "audience_ids", "text"), "3", `["alice","bob","carol"]`, "=HYPERLINK(\"http://x\",\"两行\r\n一格\")")

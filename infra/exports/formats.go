@@ -15,7 +15,7 @@ import (
 
 // message is a row of messages.csv.
 type message struct {
-	Position, Message, Version, Conversation, By, ByName string
+	Position, Message, Version, Conversation, Actor, ActorName string
 
 	Said, Recorded time.Time
 	Imported       bool
@@ -54,7 +54,7 @@ func readMessage(row []string) (m message, err error) {
 		return &t
 	}
 	m = message{
-		Position: row[0], Message: row[1], Version: row[2], Conversation: row[3], By: row[4], ByName: row[5],
+		Position: row[0], Message: row[1], Version: row[2], Conversation: row[3], Actor: row[4], ActorName: row[5],
 		Said: at(row[6]), Recorded: at(row[7]), Imported: row[8] == "true",
 		Text: row[9], ContentType: row[10], ReplyTo: row[11], AtUsers: row[12],
 		Valid: row[13] == "true", Void: row[14],

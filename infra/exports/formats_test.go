@@ -63,7 +63,7 @@ func TestOthersReadTheTables(t *testing.T) {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		t.Error("more rows than there are")
 	}
-	same := "position, message, version, conversation, by, by_name, text, content_type, reply_to, at_users, void, edited_by, edited_position, recalled_by, recalled_position, audience_ids"
+	same := "position, message, version, conversation, actor, actor_name, text, content_type, reply_to, at_users, void, edited_by, edited_position, recalled_by, recalled_position, audience_ids"
 	if a, b := ask("SELECT "+same+" FROM "+csv), ask("SELECT "+same+" FROM "+parquet); a != b {
 		t.Errorf("CSV %s\nParquet %s", a, b)
 	}

@@ -18,8 +18,8 @@ type parquetRow struct {
 	Message          string     `parquet:"message"`
 	Version          string     `parquet:"version,dict"`
 	Conversation     string     `parquet:"conversation,dict"`
-	By               string     `parquet:"by,dict"`
-	ByName           string     `parquet:"by_name,dict"`
+	Actor            string     `parquet:"actor,dict"`
+	ActorName        string     `parquet:"actor_name,dict"`
 	Said             time.Time  `parquet:"said,timestamp(millisecond)"`
 	Recorded         time.Time  `parquet:"recorded,timestamp(millisecond)"`
 	Imported         bool       `parquet:"imported"`
@@ -54,7 +54,7 @@ func writeParquet(ctx context.Context, dir string, show func(string, int64)) err
 			show("parquet", n)
 		}
 		_, err := w.Write([]parquetRow{{
-			m.Position, m.Message, m.Version, m.Conversation, m.By, m.ByName, m.Said, m.Recorded, m.Imported,
+			m.Position, m.Message, m.Version, m.Conversation, m.Actor, m.ActorName, m.Said, m.Recorded, m.Imported,
 			m.Text, m.ContentType, m.ReplyTo, m.AtUsers, m.Valid, m.Void,
 			m.EditedBy, m.EditedAt, m.EditedPosition, m.RecalledBy, m.RecalledAt, m.RecalledPosition, m.Audience, m.AudienceIDs,
 		}})

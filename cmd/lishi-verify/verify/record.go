@@ -151,7 +151,7 @@ func appendString(dst []byte, s string) []byte {
 // MessageColumns are the first columns of messages.csv: those that say what the
 // record of a message's version says, and are held against it.
 var MessageColumns = []string{
-	"position", "message", "version", "conversation", "by", "by_name", "said", "recorded", "imported",
+	"position", "message", "version", "conversation", "actor", "actor_name", "said", "recorded", "imported",
 	"text", "content_type", "reply_to", "at_users",
 }
 

@@ -5,7 +5,7 @@
 const FORMAT = 'lishi package v1'
 const PROOF_FORMAT = 'lishi package proof v1'
 const MESSAGE_COLUMNS = [
-  'position', 'message', 'version', 'conversation', 'by', 'by_name', 'said', 'recorded', 'imported',
+  'position', 'message', 'version', 'conversation', 'actor', 'actor_name', 'said', 'recorded', 'imported',
   'text', 'content_type', 'reply_to', 'at_users',
 ]
 const VERSIONS = { 'message.sent': 'original', 'message.edited': 'edit', 'message.recalled': 'recall' }
