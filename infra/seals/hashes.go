@@ -142,3 +142,12 @@ func (l *Leaves) Leaf(offset int64) (events.Hash, error) {
 
 // Close closes the file.
 func (l *Leaves) Close() error { return l.f.Close() }
+
+// Consistency is the path that shows that the tree of a size is the beginning of
+// that of a larger one.
+func (l *Leaves) Consistency(size, old int64) ([]events.Hash, error) {
+	if size > l.size {
+		return nil, fmt.Errorf("%s has %d leaves, not %d", l.f.Name(), l.size, size)
+	}
+	return merkle.ProveConsistency(size, old, &hashes{f: l.f})
+}

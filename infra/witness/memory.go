@@ -5,6 +5,7 @@
 package witness
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"encoding/json"
 	"errors"
@@ -102,10 +103,12 @@ func Open(path string, trusted ...ed25519.PublicKey) (*Memory, error) {
 		roots = append(roots, k)
 	}
 	m.keys = merkle.Trust(roots...)
+	var changes [][]byte
 	for _, c := range m.state.Changes {
-		if m.keys, err = m.keys.Follow([]byte(c)); err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
+		changes = append(changes, []byte(c))
+	}
+	if m.keys, err = m.keys.FollowAll(changes); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return m, m.write()
 }
@@ -193,13 +196,11 @@ func (m *Memory) remember(c merkle.Checkpoint, signed []byte) error {
 	return m.write()
 }
 
-// RolledBack is the alarm of a tree that shows fewer records than is remembered.
-func (m *Memory) RolledBack(c merkle.Checkpoint, signed []byte) *Alarm {
+// RolledBack is the alarm of a tree that shows fewer records than there were.
+func (m *Memory) RolledBack(origin string, were, are int64, signed []byte) *Alarm {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	head := m.state.Heads[c.Origin]
-	before, _ := m.keys.Open([]byte(head.Checkpoint))
-	return m.alarm(Rollback, c.Origin, fmt.Sprintf("%d records were signed, and now %d", before.Size, c.Size), head.Checkpoint, string(signed))
+	return m.alarm(Rollback, origin, fmt.Sprintf("there were %d records, and now there are %d", were, are), m.state.Heads[origin].Checkpoint, string(signed))
 }
 
 // Late notes that less was shown of a tree than is remembered, by somebody who
@@ -256,19 +257,23 @@ func (m *Memory) alarm(kind Kind, origin, text, before, now string) *Alarm {
 	return a
 }
 
-// Follow takes a change of the key. *Alarm: nobody trusted hands over.
-func (m *Memory) Follow(change []byte) error {
+// Follow takes changes of the key, in whatever order. *Alarm: nobody trusted
+// hands over.
+func (m *Memory) Follow(changes ...[]byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if slices.Contains(m.state.Changes, string(change)) {
+	changes = slices.DeleteFunc(slices.Clone(changes), func(c []byte) bool { return slices.Contains(m.state.Changes, string(c)) })
+	if len(changes) == 0 {
 		return nil
 	}
-	keys, err := m.keys.Follow(change)
+	keys, err := m.keys.FollowAll(changes)
 	if err != nil {
-		return m.alarm(WrongKey, origin(change), err.Error(), "", string(change))
+		return m.alarm(WrongKey, origin(changes[0]), err.Error(), "", string(bytes.Join(changes, []byte("\n"))))
 	}
 	m.keys = keys
-	m.state.Changes = append(m.state.Changes, string(change))
+	for _, c := range changes {
+		m.state.Changes = append(m.state.Changes, string(c))
+	}
 	return m.write()
 }
 

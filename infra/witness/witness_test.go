@@ -124,7 +124,7 @@ func TestAWitnessRemembers(t *testing.T) {
 	if !errors.As(err, &behind) || behind.Size != 20 {
 		t.Errorf("fewer records: %v", err)
 	}
-	if a := m.RolledBack(c, nil); a.Kind != Rollback || !strings.Contains(a.Text, "20 records were signed, and now 19") {
+	if a := m.RolledBack(origin1, behind.Size, c.Size, nil); a.Kind != Rollback || !strings.Contains(a.Text, "were 20 records, and now there are 19") {
 		t.Error(a)
 	}
 	// Nothing of that was believed, and all of it is kept as evidence.
