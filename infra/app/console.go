@@ -37,6 +37,8 @@ func consoleRoutes(n *node) []console.Route {
 		x.Book = n.tail.Book()
 	}
 	return slices.Concat(
+		console.Health(n.overview),
+		console.Find(n.reader),
 		console.Explore(x, n.tail),
 		console.Looks(n.log),
 		console.AsOf(n.past),
@@ -51,7 +53,7 @@ func (n *node) openConsole() *console.Server {
 		Verify: n.keys.Verify,
 		Looker: console.Recorded(&looks.Recorder{Log: n.log}),
 		Page:   web.Serve(web.Console),
-		About:  console.About{Version: Version, Node: nodeName(n.cfg), Log: n.log.ID(), Zone: n.cfg.Zone},
+		About:  n.about(),
 		Logger: n.logger,
 	}, consoleRoutes(n)...)
 }
@@ -61,6 +63,10 @@ func (n *node) openConsole() *console.Server {
 func newPast(t *tail.Tail, r projections.Reader) *asof.Past {
 	r.Dates, _ = dates.New(dates.RFC3339, "UTC") // both are known
 	return &asof.Past{Tail: t, Reader: &r}
+}
+
+func (n *node) about() console.About {
+	return console.About{Version: Version, Node: nodeName(n.cfg), Log: n.log.ID(), Zone: n.cfg.Zone}
 }
 
 // nodeName tells the nodes of one deployment apart, for people.

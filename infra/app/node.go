@@ -55,6 +55,9 @@ type node struct {
 	exports   *exports.Jobs
 	past      *asof.Past
 	console   *console.Server
+	reader    *projections.Reader // for those who ask without being a user
+	history   *telemetry.History  // of its figures
+	started   time.Time
 	seals     *seals.Sealer
 
 	presence *presence.Board
@@ -117,6 +120,7 @@ func openNode(ctx context.Context, cfg config.Config, logger *slog.Logger) (_ *n
 	})
 	n.presence = presence.New(reads, n.server, presence.Options{Log: logger})
 	reader.Presence = n.presence
+	n.reader = reader
 	n.past = newPast(n.tail, *reader)
 	n.tail.Observe(n.server)
 	if n.seals, err = openSeals(cfg, n.log, logger); err != nil {
@@ -129,6 +133,7 @@ func openNode(ctx context.Context, cfg config.Config, logger *slog.Logger) (_ *n
 		return nil, err
 	}
 	n.open.add(n.exports.Close)
+	n.started, n.history = time.Now(), telemetry.NewHistory(n.metrics, sampleEvery, samplesKept)
 	n.console = n.openConsole()
 	n.metrics.Register(state{n}, sealFigures{n})
 	return n, nil
@@ -177,7 +182,7 @@ func models() []projections.Projection {
 func (n *node) start() <-chan error {
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel = cancel
-	done := make(chan struct{}, 6)
+	done := make(chan struct{}, 7)
 	run := func(what string, f func(context.Context) error) {
 		if err := f(ctx); err != nil && ctx.Err() == nil {
 			select {
@@ -191,6 +196,7 @@ func (n *node) start() <-chan error {
 	go run("read models", n.engine.Run)
 	go run("presence", n.presence.Run)
 	go run("seals", n.seal)
+	go run("figures", n.history.Run)
 	go run("token keys", func(ctx context.Context) error { n.keys.Run(ctx); return nil })
 	go run("snapshots", func(ctx context.Context) error { n.snapshots.Keep(ctx, n.tail.Book()); return nil })
 	go func() {

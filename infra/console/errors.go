@@ -74,10 +74,13 @@ func Refuse(reason, format string, args ...any) *Error {
 // asError is what a caller is told of an error.
 func asError(err error) *Error {
 	var e *Error
+	var refusal *commands.Refusal
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &e):
 		return e
+	case errors.As(err, &refusal):
+		return Refuse(refusal.Reason, "%s", refusal.Detail)
 	case errors.As(err, &large):
 		return Refuse(TooLong, "the body has more than %d bytes", large.Limit)
 	case errors.Is(err, events.ErrUnavailable), errors.Is(err, projections.ErrUnavailable):

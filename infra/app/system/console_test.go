@@ -3,8 +3,10 @@ package system
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -133,5 +135,105 @@ func TestConsoleAddress(t *testing.T) {
 	_, errs, code = run(t, nil, "serve", "--data", t.TempDir(), "--listen", freeAddr(t), "--console", found[1])
 	if code != 2 || !strings.Contains(errs, "url") {
 		t.Errorf("a url: %d, %s", code, errs)
+	}
+}
+
+// The overview tells of the node that answers, from its own figures.
+func TestConsoleOverview(t *testing.T) {
+	s, as := withConsole(t, "--demo")
+	s.login("somebody", nil)
+	var o console.Overview
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		o = console.Overview{}
+		if err := as("analyst").Get(t.Context(), "/api/overview", nil, &o); err != nil {
+			t.Fatal(err)
+		}
+		events := int64(0)
+		for _, p := range o.Projections {
+			events += p.Events
+		}
+		if len(o.Problems) == 0 && len(o.Projections) > 5 && events == 0 && o.Now.Requests > 0 && o.Now.Median != nil {
+			break // the demo is taken up by all read models
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%+v", o)
+		}
+	}
+	folded := int64(0)
+	for _, p := range o.Partitions {
+		if p.End == nil || p.Behind != 0 || *p.End != p.Folded {
+			t.Errorf("%+v", p)
+		}
+		folded += p.Folded
+	}
+	if folded < 20 || o.Now.Connections != 1 || *o.Now.People != 1 || o.Node == "" || len(o.Checks) < 4 || o.Resources.Memory == 0 || o.Resources.DiskSize == 0 {
+		t.Errorf("folded %d, %+v", folded, o)
+	}
+}
+
+// Streams are found by what people call them.
+func TestConsoleFindsStreams(t *testing.T) {
+	_, as := withConsole(t, "--demo")
+	type stream struct {
+		Stream, Kind, Last, At string
+		Names                  []string
+		Members                int
+	}
+	type page struct {
+		Streams []stream
+		Next    string
+	}
+	find := func(params url.Values) page {
+		t.Helper()
+		var p page
+		if err := as("auditor").Get(t.Context(), "/api/streams", params, &p); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	var all page
+	for deadline := time.Now().Add(30 * time.Second); len(all.Streams) < 3; time.Sleep(50 * time.Millisecond) {
+		if all = find(nil); time.Now().After(deadline) {
+			t.Fatalf("the demo's conversations: %+v", all)
+		}
+	}
+	group := all.Streams[0] // the last word was said there
+	if group.Kind != "group" || group.Names[0] != "海棠诗社" || group.Members != 4 || group.Last == "" || group.At == "" {
+		t.Errorf("the newest: %+v", group)
+	}
+	var paged []stream
+	for p := (page{Next: ""}); ; {
+		p = find(url.Values{"limit": {"2"}, "before": {p.Next}})
+		paged = append(paged, p.Streams...)
+		if p.Next == "" {
+			break
+		}
+	}
+	if fmt.Sprint(paged) != fmt.Sprint(all.Streams) {
+		t.Errorf("page by page %v, at once %v", paged, all.Streams)
+	}
+	for q, want := range map[string]string{
+		"海棠":        group.Stream,
+		"林黛":        "u|daiyu",
+		"DAIYU":     "",
+		"daiyu":     "u|daiyu p|baoyu|daiyu p|baochai|daiyu " + group.Stream,
+		"p|baoyu|x": "p|baoyu|x",
+		"no such 史": "",
+		"%_'":       "",
+	} {
+		got := map[string]bool{}
+		for _, s := range find(url.Values{"q": {q}}).Streams {
+			got[s.Stream] = true
+		}
+		wanted := map[string]bool{}
+		for _, key := range strings.Fields(want) {
+			wanted[key] = true
+		}
+		if fmt.Sprint(got) != fmt.Sprint(wanted) {
+			t.Errorf("%q: %v, not %v", q, got, wanted)
+		}
+	}
+	if err := as("auditor").Get(t.Context(), "/api/streams", url.Values{"before": {"x"}}, nil); err == nil || !strings.Contains(err.Error(), console.BadRequest) {
+		t.Errorf("a made up page: %v", err)
 	}
 }
