@@ -51,7 +51,7 @@ func ExampleProjection() {
 	rows.end()
 
 	fmt.Println(rows.tables[0].table)
-	for _, c := range rows.tables[0].cols {
+	for _, c := range rows.tables[0].gathered() {
 		fmt.Println(c.Name, c.Data)
 	}
 	// Output:

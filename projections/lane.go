@@ -195,7 +195,13 @@ func (l *lane) full() bool {
 	for _, f := range l.fills {
 		bytes += f.rows.bytes
 	}
-	return l.rows() >= l.pace.rows || bytes >= l.pace.bytes
+	p := l.pace
+	for _, f := range l.fills {
+		if f.candidate.Load() { // far behind, and nobody sees it yet
+			p.rows, p.bytes = max(p.rows, l.engine.options.ReplayRows), max(p.bytes, l.engine.options.ReplayBytes)
+		}
+	}
+	return l.rows() >= p.rows || bytes >= p.bytes
 }
 
 func signal(c chan struct{}) {
@@ -253,7 +259,7 @@ func (l *lane) write(ctx context.Context, b *batch) error {
 		e.inserting <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-e.inserting }()
-			in.err = e.retry(ctx, "inserting into "+in.t.table, func() error { return insertHalving(ctx, e.db, in.t.table, in.t.cols, in.t.rows) })
+			in.err = e.retry(ctx, "inserting into "+in.t.table, func() error { return insertHalving(ctx, e.db, in.t.table, in.t.gathered(), in.t.rows) })
 		})
 	}
 	wg.Wait()

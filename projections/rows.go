@@ -21,9 +21,37 @@ type Rows struct {
 type columns struct {
 	table string // physical name
 	name  string
-	cols  []Column
+	cols  []column
 	rows  int
 	row   Row
+}
+
+// column gathers one column. Its values are a pointer to a slice: a slice itself
+// would be allocated anew, header and all, each time that it is put back.
+type column struct {
+	name, kind string
+	values     any
+}
+
+// gathered is what there is to insert.
+func (c *columns) gathered() []Column {
+	all := make([]Column, len(c.cols))
+	for i, col := range c.cols {
+		all[i] = Column{Name: col.name, Type: col.kind}
+		switch v := col.values.(type) {
+		case *[]string:
+			all[i].Data = *v
+		case *[]int64:
+			all[i].Data = *v
+		case *[]uint64:
+			all[i].Data = *v
+		case *[]bool:
+			all[i].Data = *v
+		case *[][]string:
+			all[i].Data = *v
+		}
+	}
+	return all
 }
 
 // Row is a row being written: its fields are given in the table's order.
@@ -35,6 +63,8 @@ type Row struct {
 
 const fixedColumns = 2 // partition and offset
 
+var none = []string{}
+
 func newRows(tables []Table, build uint32) (*Rows, error) {
 	r := &Rows{}
 	for _, t := range tables {
@@ -44,19 +74,19 @@ func newRows(tables []Table, build uint32) (*Rows, error) {
 			var data any
 			switch f.Type {
 			case "String", "LowCardinality(String)":
-				data = []string(nil)
+				data = new([]string)
 			case "Int64":
-				data = []int64(nil)
+				data = new([]int64)
 			case "UInt64":
-				data = []uint64(nil)
+				data = new([]uint64)
 			case "Bool":
-				data = []bool(nil)
+				data = new([]bool)
 			case "Array(String)":
-				data = [][]string(nil)
+				data = new([][]string)
 			default:
 				return nil, fmt.Errorf("projections: column %s.%s has type %s, which rows can't hold", t.Name, f.Name, f.Type)
 			}
-			c.cols = append(c.cols, Column{Name: f.Name, Type: f.Type, Data: data})
+			c.cols = append(c.cols, column{f.Name, f.Type, data})
 		}
 		r.tables = append(r.tables, c)
 	}
@@ -86,19 +116,19 @@ func (r *Rows) Row(table string) *Row {
 
 // Text gives a String.
 func (r *Row) Text(v string) *Row {
-	c := r.column()
-	c.Data = append(c.Data.([]string), v)
+	d := r.column().values.(*[]string)
+	*d = append(*d, v)
 	r.all.bytes += len(v) + 16
 	return r
 }
 
 // Texts gives an Array(String).
 func (r *Row) Texts(v []string) *Row {
-	c := r.column()
+	d := r.column().values.(*[][]string)
 	if v == nil {
-		v = []string{}
+		v = none
 	}
-	c.Data = append(c.Data.([][]string), v)
+	*d = append(*d, v)
 	for _, s := range v {
 		r.all.bytes += len(s) + 16
 	}
@@ -107,29 +137,29 @@ func (r *Row) Texts(v []string) *Row {
 
 // Int gives an Int64.
 func (r *Row) Int(v int64) *Row {
-	c := r.column()
-	c.Data = append(c.Data.([]int64), v)
+	d := r.column().values.(*[]int64)
+	*d = append(*d, v)
 	r.all.bytes += 8
 	return r
 }
 
 // Uint gives a UInt64.
 func (r *Row) Uint(v uint64) *Row {
-	c := r.column()
-	c.Data = append(c.Data.([]uint64), v)
+	d := r.column().values.(*[]uint64)
+	*d = append(*d, v)
 	r.all.bytes += 8
 	return r
 }
 
 // Flag gives a Bool.
 func (r *Row) Flag(v bool) *Row {
-	c := r.column()
-	c.Data = append(c.Data.([]bool), v)
+	d := r.column().values.(*[]bool)
+	*d = append(*d, v)
 	r.all.bytes++
 	return r
 }
 
-func (r *Row) column() *Column {
+func (r *Row) column() *column {
 	if r.next >= len(r.of.cols) {
 		panic(fmt.Sprintf("projections: a row of %s has more than %d values", r.of.name, len(r.of.cols)-fixedColumns))
 	}
@@ -155,19 +185,19 @@ func (r *Rows) end() {
 func (r *Rows) clear() {
 	for _, c := range r.tables {
 		for i := range c.cols {
-			switch d := c.cols[i].Data.(type) {
-			case []string:
-				clear(d)
-				c.cols[i].Data = d[:0]
-			case []int64:
-				c.cols[i].Data = d[:0]
-			case []uint64:
-				c.cols[i].Data = d[:0]
-			case []bool:
-				c.cols[i].Data = d[:0]
-			case [][]string:
-				clear(d)
-				c.cols[i].Data = d[:0]
+			switch d := c.cols[i].values.(type) {
+			case *[]string:
+				clear(*d)
+				*d = (*d)[:0]
+			case *[]int64:
+				*d = (*d)[:0]
+			case *[]uint64:
+				*d = (*d)[:0]
+			case *[]bool:
+				*d = (*d)[:0]
+			case *[][]string:
+				clear(*d)
+				*d = (*d)[:0]
 			}
 		}
 		c.rows, c.row = 0, Row{}

@@ -25,13 +25,13 @@ func TestRows(t *testing.T) {
 	r.Row("a").Text("x").Text("y").Int(-1).Uint(1).Flag(true).Texts(nil)
 	r.Row("b").Text("z")
 	r.end()
-	got := fmt.Sprintf("%s %v %s %v %d", r.tables[0].table, r.tables[0].cols, r.tables[1].table, r.tables[1].cols, r.size)
+	got := fmt.Sprintf("%s %v %s %v %d", r.tables[0].table, r.tables[0].gathered(), r.tables[1].table, r.tables[1].gathered(), r.size)
 	want := "a_b7 [{partition LowCardinality(String) [c3]} {offset UInt64 [42]} {s String [x]} {l LowCardinality(String) [y]} " +
 		"{i Int64 [-1]} {u UInt64 [1]} {b Bool [true]} {t Array(String) [[]]}] b_b7 [{partition LowCardinality(String) [c3]} {offset UInt64 [42]} {s String [z]}] 2"
 	if got != want {
 		t.Errorf("rows are\n%s, want\n%s", got, want)
 	}
-	if r.clear(); r.size != 0 || r.bytes != 0 || len(r.tables[0].cols[0].Data.([]string)) != 0 {
+	if r.clear(); r.size != 0 || r.bytes != 0 || len(r.tables[0].gathered()[0].Data.([]string)) != 0 {
 		t.Error("clear leaves something")
 	}
 }
@@ -69,7 +69,7 @@ func TestRowsDoNotAllocate(t *testing.T) {
 		}
 	}
 	fill()
-	if n := testing.AllocsPerRun(10, func() { r.clear(); fill() }); n > 100*9 {
+	if n := testing.AllocsPerRun(10, func() { r.clear(); fill() }); n > 0 {
 		t.Errorf("%.0f allocations for 100 rows", n)
 	}
 }

@@ -230,6 +230,16 @@ func (db *DB) Insert(ctx context.Context, table string, columns []projections.Co
 		names[i] = quote(c.Name)
 	}
 	sql := "INSERT INTO " + quoteTable(table) + " (" + strings.Join(names, ", ") + ")"
+	if db.engine != nil {
+		native := false
+		err := db.attempt(ctx, func() (err error) { native, err = db.insertNative(ctx, sql, columns, n); return err })
+		if err != nil {
+			return fmt.Errorf("inserting %d rows into %s: %w", n, table, err)
+		}
+		if native {
+			return nil
+		}
+	}
 	// With the types given, the driver does not ask DESCRIBE for every insert.
 	ctx = ch.Context(ctx, ch.WithColumnNamesAndTypes(types))
 	err = db.attempt(ctx, func() error {

@@ -69,6 +69,9 @@ func Code(err error) int32 {
 	if errors.As(err, &exception) {
 		return exception.Code
 	}
+	if refused, ok := errors.AsType[*chdb.Error](err); ok {
+		return int32(refused.Code)
+	}
 	return 0
 }
 
