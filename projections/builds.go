@@ -198,10 +198,13 @@ func createTables(ctx context.Context, db DB, tables []Table, number uint32) err
 	return nil
 }
 
-// recordBuild writes down that a build was begun, is needed, or is dropped.
+// recordBuild writes down that a build was begun, is needed, has got on, or is
+// dropped. Of several rows the last is kept, so none takes a stage back that
+// another node has seen.
 func recordBuild(ctx context.Context, db DB, b build) error {
 	return db.Exec(ctx, `INSERT INTO lishi_builds (build, name, version, dropped, touched, stage, named, up_to)
-		SELECT {build:UInt32}, {name:String}, {version:UInt32}, {dropped:Bool}, now(), {stage:UInt8}, {named:String}, {upTo:String}`,
+		SELECT {build:UInt32}, {name:String}, {version:UInt32}, {dropped:Bool}, now(),
+			greatest({stage:UInt8}, (SELECT max(stage) FROM lishi_builds WHERE build = {build:UInt32})), {named:String}, {upTo:String}`,
 		Arg{"build", b.number}, Arg{"name", b.projection}, Arg{"version", uint32(b.version)}, Arg{"dropped", b.dropped},
 		Arg{"stage", uint8(b.stage)}, Arg{"named", b.named}, Arg{"upTo", b.upTo})
 }

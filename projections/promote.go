@@ -54,15 +54,15 @@ func (e *Engine) swap(ctx context.Context, m *model, f *fill) error {
 		return err
 	}
 	s := b.live[f.projection.Name()]
+	if err := e.finish(ctx, f); err != nil { // before others see it
+		return err
+	}
 	if !e.outranked(f, b.build(s.build)) {
 		if s.build != f.number {
 			s = swap{build: f.number, previous: s.build, number: s.number + 1}
 			if err := recordSwap(ctx, e.db, f.projection.Name(), s); err != nil {
 				return err
 			}
-		}
-		if err := e.finish(ctx, f); err != nil {
-			return err
 		}
 		if err := showViews(ctx, e.db, f.projection.Tables(), f.number); err != nil {
 			return err

@@ -1,4 +1,4 @@
-package clickhouse
+package clickhouse_test
 
 import (
 	"context"
@@ -7,17 +7,14 @@ import (
 	"strings"
 	"testing"
 
+	"lishi/infra/clickhouse"
 	"lishi/projections"
 )
 
 // Every type that lishi's tables have comes back as it went in, and the driver,
 // which servers are spoken to with, writes the same rows.
 func TestNativeBlock(t *testing.T) {
-	db, err := Open(Options{DataDir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
+	db := embedded
 	ctx := context.Background()
 	const n = 700
 	var texts, few, many []string
@@ -43,9 +40,10 @@ func TestNativeBlock(t *testing.T) {
 	for _, c := range columns {
 		definition = append(definition, c.Name+" "+c.Type)
 	}
-	driver := *db
-	driver.engine = nil
-	for name, to := range map[string]*DB{"native": db, "driver": &driver} {
+	for name, to := range map[string]*clickhouse.DB{"native": db, "driver": db.ByDriver()} {
+		if err := db.Exec(ctx, "DROP TABLE IF EXISTS "+name); err != nil {
+			t.Fatal(err)
+		}
 		if err := db.Exec(ctx, "CREATE TABLE "+name+" ("+strings.Join(definition, ", ")+") ENGINE = MergeTree ORDER BY tuple()"); err != nil {
 			t.Fatal(err)
 		}
@@ -53,7 +51,7 @@ func TestNativeBlock(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	block, ok := appendBlock(nil, columns, n)
+	block, ok := clickhouse.AppendBlock(nil, columns, n)
 	if !ok || len(block) == 0 {
 		t.Fatal("a type that lishi's tables have is left to the driver")
 	}
@@ -79,7 +77,7 @@ func TestNativeBlock(t *testing.T) {
 	if rows.Err() != nil || i != n {
 		t.Fatalf("%d rows: %v", i, rows.Err())
 	}
-	if _, ok := appendBlock(nil, []projections.Column{{Name: "d", Type: "Date", Data: []int32{1}}}, 1); ok {
+	if _, ok := clickhouse.AppendBlock(nil, []projections.Column{{Name: "d", Type: "Date", Data: []int32{1}}}, 1); ok {
 		t.Error("a Date is written")
 	}
 }
@@ -94,7 +92,7 @@ func BenchmarkEncode(b *testing.B) {
 	var block []byte
 	b.ReportAllocs()
 	for b.Loop() {
-		block, _ = appendBlock(block[:0], columns, n)
+		block, _ = clickhouse.AppendBlock(block[:0], columns, n)
 	}
 	b.SetBytes(int64(len(block)))
 }
