@@ -78,13 +78,20 @@ type area struct {
 // The new build stands exactly at the cursor; the live one may have gone further
 // meanwhile, so what has changed in it since then is left out on both sides.
 func (e *Engine) compare(ctx context.Context, tables []Table, live, next uint32, at events.Cursor) (found []Difference, err error) {
-	c := comparison{db: e.db, live: live, next: next}
-	for p, o := range at {
-		c.partitions = append(c.partitions, p.String())
-		c.offsets = append(c.offsets, o)
+	c := newComparison(e.db, live, next, at)
+	for _, t := range tables {
+		err := e.retry(ctx, "comparing", fits(func() error {
+			d, differ, err := c.table(ctx, t)
+			if err == nil && differ {
+				found = append(found, d)
+			}
+			return err
+		}))
+		if err != nil {
+			return nil, err
+		}
 	}
-	err = e.retry(ctx, "comparing", fits(func() (err error) { found, err = c.tables(ctx, tables); return err }))
-	return found, err
+	return found, nil
 }
 
 type comparison struct {
@@ -94,39 +101,42 @@ type comparison struct {
 	offsets    []int64
 }
 
+func newComparison(db DB, live, next uint32, at events.Cursor) comparison {
+	c := comparison{db: db, live: live, next: next, partitions: []string{}, offsets: []int64{}}
+	for p, o := range at {
+		c.partitions = append(c.partitions, p.String())
+		c.offsets = append(c.offsets, o)
+	}
+	return c
+}
+
 func (c comparison) args(more ...Arg) []Arg {
 	return append([]Arg{{"partitions", c.partitions}, {"offsets", c.offsets}}, more...)
 }
 
-func (c comparison) tables(ctx context.Context, tables []Table) (found []Difference, err error) {
-	for _, t := range tables {
-		was, err := c.digests(ctx, c.liveRows(t), t)
-		if err != nil {
-			return nil, err
-		}
-		is, err := c.digests(ctx, c.newRows(t), t)
-		if err != nil {
-			return nil, err
-		}
-		differ := false
-		d := Difference{Table: t.Name}
-		for a, x := range was {
-			d.Live = d.Live.and(x)
-			differ = differ || is[a] != x
-		}
-		for a, x := range is {
-			d.New = d.New.and(x)
-			differ = differ || was[a] != x
-		}
-		if !differ {
-			continue
-		}
-		if d.First, err = c.first(ctx, t, was, is); err != nil {
-			return nil, err
-		}
-		found = append(found, d)
+// table compares one table.
+func (c comparison) table(ctx context.Context, t Table) (d Difference, differ bool, err error) {
+	was, err := c.digests(ctx, c.liveRows(t), t)
+	if err != nil {
+		return d, false, err
 	}
-	return found, nil
+	is, err := c.digests(ctx, c.newRows(t), t)
+	if err != nil {
+		return d, false, err
+	}
+	d.Table = t.Name
+	for a, x := range was {
+		d.Live = d.Live.and(x)
+		differ = differ || is[a] != x
+	}
+	for a, x := range is {
+		d.New = d.New.and(x)
+		differ = differ || was[a] != x
+	}
+	if differ {
+		d.First, err = c.first(ctx, t, was, is)
+	}
+	return d, differ, err
 }
 
 const upTo = "transform(toString(partition), {partitions:Array(String)}, {offsets:Array(Int64)}, toInt64(-1))"

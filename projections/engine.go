@@ -116,6 +116,8 @@ type Engine struct {
 	mine      []events.Partition // that this node fills
 	running   []*lane
 	lastBuild uint32
+	jobs      []*Job
+	lastJob   int
 	waiting   int      // how many wait in Wait
 	came      struct { // when something last came into the log, as far as a replay looked
 		folded int64

@@ -9,8 +9,8 @@ import (
 	"lishi/events"
 )
 
-// fillNamed fills builds that never become live, as far as they are to go.
-func (r *replay) fillNamed(ctx context.Context) error {
+// fillTo fills builds that never become live, as far as they are to go.
+func (r *replay) fillTo(ctx context.Context) error {
 	e := r.engine
 	for _, t := range r.parts {
 		at := e.tail.Folded()
@@ -35,7 +35,13 @@ func (r *replay) fillNamed(ctx context.Context) error {
 			}
 		}
 	}
-	if err := r.fill(ctx, r.parts[0].fill.target, r.options.Throttle); err != nil {
+	return r.fill(ctx, r.parts[0].fill.target, r.options.Throttle)
+}
+
+// fillNamed does so and shows them under their name.
+func (r *replay) fillNamed(ctx context.Context) error {
+	e := r.engine
+	if err := r.fillTo(ctx); err != nil {
 		return err
 	}
 	for _, t := range r.parts {
@@ -121,25 +127,27 @@ func (e *Engine) Discard(ctx context.Context, projection string, number uint32) 
 		case e.options.Share != nil && r.idle < e.options.Lease && r.stage != finished:
 			return commands.ErrConflict.With(fmt.Sprintf("build %d of %s is in use on another node, or was less than %s ago", number, projection, e.options.Lease))
 		}
-		if r.named != "" {
-			for _, t := range m.projection.Tables() {
-				if err := e.db.Exec(ctx, "DROP VIEW IF EXISTS `"+namedView(t.Name, r.named)+"`"); err != nil {
-					return err
-				}
-			}
-		}
-		gone := *r
-		gone.dropped = true
-		if err := recordBuild(ctx, e.db, gone); err != nil {
-			return err
-		}
-		for _, t := range m.projection.Tables() {
-			if err := e.db.Exec(ctx, "DROP TABLE IF EXISTS `"+physical(t.Name, number)+"` SYNC"); err != nil {
+		return e.drop(ctx, m.projection, *r)
+	})
+}
+
+// drop writes down that a build is gone, and takes its tables and views away.
+func (e *Engine) drop(ctx context.Context, p Projection, b build) error {
+	b.dropped = true
+	if err := recordBuild(ctx, e.db, b); err != nil {
+		return err
+	}
+	for _, t := range p.Tables() {
+		if b.named != "" {
+			if err := e.db.Exec(ctx, "DROP VIEW IF EXISTS `"+namedView(t.Name, b.named)+"`"); err != nil {
 				return err
 			}
 		}
-		return nil
-	})
+		if err := e.db.Exec(ctx, "DROP TABLE IF EXISTS `"+physical(t.Name, b.number)+"` SYNC"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Rollback makes the build that was live before answer again, once it has

@@ -70,6 +70,9 @@ func (o Replaying) check() error {
 	if o.Into == "" && o.To != nil {
 		return errors.New("a build that becomes live can't end before the log does: give it a name of its own")
 	}
+	if o.Into == verification {
+		return errors.New("that name is lishi verify's own; take another")
+	}
 	if o.Into != "" && !validName(o.Into) {
 		return fmt.Errorf("%q can't be a build's name: a small letter, then small letters, digits and underscores, 40 at most", o.Into)
 	}
@@ -104,7 +107,8 @@ type part struct {
 	known bool // compared
 }
 
-func (r *replay) run(ctx context.Context) error {
+// begin picks up or begins a build for each projection.
+func (r *replay) begin(ctx context.Context) error {
 	for _, m := range r.models {
 		f, err := r.engine.resume(ctx, m, r.options)
 		if f != nil {
@@ -113,6 +117,13 @@ func (r *replay) run(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.projection.Name(), err)
 		}
+	}
+	return nil
+}
+
+func (r *replay) run(ctx context.Context) error {
+	if err := r.begin(ctx); err != nil {
+		return err
 	}
 	if r.options.Into != "" {
 		return r.fillNamed(ctx)
