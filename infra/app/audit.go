@@ -167,6 +167,7 @@ or stands in audit.key of the data directory, where it is made when it is missin
 		_, err = fmt.Fprintln(p.out, printedKey(key.Public()))
 		return err
 	}
+	c.AddCommand(p.auditRotate())
 	return c
 }
 
