@@ -26,7 +26,7 @@ export async function looks(stage) {
         await stage.picture(page, `${id}-${name}`)
       }
       if (options.isMobile) {
-        await page.locator('header button').tap()
+        await page.locator('header.top button').tap()
         await page.getByRole('navigation').waitFor()
         await accessible(page, `the menu, ${name}`)
         await stage.picture(page, `menu-${name}`)
