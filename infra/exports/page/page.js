@@ -59,26 +59,34 @@ function verdict(kind, title, ...more) {
   $('verdict').replaceChildren(title, ...more.map((line) => make('p', line)))
 }
 
+let latest = 0
+
+/** Verifies what was chosen; if something else is chosen meanwhile, only that counts. */
 async function verifyChosen(read) {
+  const turn = ++latest
+  const rest = []
   $('about').hidden = $('reading').hidden = true
-  kept = []
   const given = $('key').value.trim()
   const key = given ? fromBase64Url(given) : undefined
   if (given && key?.length !== 32) return verdict('bad', say.badKey)
   let last = 0
   const progress = (phase, share) => {
+    if (turn !== latest) throw new Error('something else was chosen')
     if (performance.now() - last < 200) return
     last = performance.now()
     verdict('', `${say[phase]} … ${Math.floor(share * 100)} %`)
   }
   let rows = 0
   try {
-    const m = await verifyPackage(await read(), { key, progress, row: (row) => ++rows <= KEEP && kept.push(row) })
+    const m = await verifyPackage(await read(), { key, progress, row: (row) => ++rows <= KEEP && rest.push(row) })
+    if (turn !== latest) return
+    kept = rest
     const events = Object.values(m.events).reduce((a, b) => a + b, 0)
     verdict('good', say.good(events, rows), key ? say.known : say.compare(m.key))
     about(m)
     reading()
   } catch (error) {
+    if (turn !== latest) return
     if (error instanceof Broken) verdict('bad', say.bad(error.code), error.message)
     else verdict('bad', say.unreadable, String(error.message ?? error))
   }
@@ -165,7 +173,7 @@ $('folder').addEventListener('change', ({ target }) => {
   if (list.length > 0) choose(async () => inFolder(list))
 })
 $('archive').addEventListener('change', ({ target }) => target.files[0] && choose(() => archived(target.files[0])))
-$('key').addEventListener('change', () => again())
+$('key').addEventListener('input', () => again())
 $('find').addEventListener('input', narrow)
 $('conversation').addEventListener('change', narrow)
 $('back').addEventListener('click', () => show((first -= PAGE)))
