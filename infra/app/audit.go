@@ -38,7 +38,7 @@ on Kafka at any time.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(p.auditKey(), p.auditCheckpoint(), p.auditProve(), p.auditConsistency(), p.auditVerify(), p.auditWatch(), p.auditWho(), p.auditSeen(), p.auditExport())
+	c.AddCommand(p.auditKey(), p.auditCheckpoint(), p.auditProve(), p.auditConsistency(), p.auditVerify(), p.auditWatch(), p.auditWho(), p.auditSeen(), p.auditLooks(), p.auditExport())
 	return c
 }
 

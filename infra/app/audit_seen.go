@@ -66,15 +66,11 @@ func (w *seenWanted) check() (err error) {
 	if w.user == "" {
 		return errors.New("--user is missing")
 	}
-	for text, into := range map[string]*time.Time{w.from: &w.begin, w.to: &w.end} {
-		if text == "" {
-			continue
-		}
-		if *into, err = time.Parse(time.RFC3339, text); err != nil {
-			if *into, err = time.Parse(time.DateOnly, text); err != nil {
-				return fmt.Errorf("%q is neither a time (2026-01-02T15:04:05Z) nor a day (2026-01-02)", text)
-			}
-		}
+	if w.begin, err = moment(w.from); err != nil {
+		return err
+	}
+	if w.end, err = moment(w.to); err != nil {
+		return err
 	}
 	if w.stream != "" {
 		if w.in, err = events.ParseKey(w.stream); err != nil {
@@ -115,13 +111,7 @@ func (w *seenWanted) atRest(ctx context.Context, p *program, a kafka.AtRest) (sh
 
 func (w *seenWanted) ofServer(p *program) func(context.Context, *console.Client) (shown, error) {
 	return func(ctx context.Context, client *console.Client) (shown, error) {
-		params := url.Values{"user": {w.user}}
-		if !w.begin.IsZero() {
-			params.Set("from", w.begin.Format(time.RFC3339))
-		}
-		if !w.end.IsZero() {
-			params.Set("to", w.end.Format(time.RFC3339))
-		}
+		params := url.Values{"user": {w.user}, "from": {rfc3339(w.begin)}, "to": {rfc3339(w.end)}}
 		if w.stream == "" {
 			return w.conversations(ctx, p, client, params)
 		}

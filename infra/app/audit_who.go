@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -35,8 +37,7 @@ read mark has reached the message.
 "lishi audit verify" checks with neither log nor server.
 
 The log is read itself: on Kafka at any time, embedded while no server runs on the
-data directory; where one does, or --console names one, its console is asked,
-which makes no proofs here.`,
+data directory; where one does, or --console names one, its console is asked.`,
 		Args: cobra.ExactArgs(1),
 	}, config.Log, config.Audit, config.Console, config.Tokens)
 	askFlags(c)
@@ -59,11 +60,11 @@ which makes no proofs here.`,
 			}
 			return viewers{v}, err
 		}, func(ctx context.Context, client *console.Client) (shown, error) {
-			if proofs != "" {
-				return nil, usageError{errors.New("--proofs needs the log at rest: stop the server, or ask it for each proof in its console")}
-			}
 			v := &visible.Viewers{}
 			err := client.Get(ctx, "/api/audit/who/"+at.String(), url.Values{"skip": {strconv.Itoa(skip)}, "limit": {strconv.Itoa(limit)}}, v)
+			if err == nil && proofs != "" {
+				err = askProofs(ctx, client, proofs, stepsOf(v))
+			}
 			return viewers{v}, err
 		})
 	}
@@ -146,6 +147,40 @@ func (p *program) provePart(ctx context.Context, a kafka.AtRest, key merkle.Key,
 		}
 		name := events.Position{Partition: part, Offset: o}.String() + ".tlog-proof"
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sealPatience is how long a proof is waited for, while what it is of is sealed.
+const sealPatience = time.Minute
+
+// askProofs has the running server prove each event.
+func askProofs(ctx context.Context, client *console.Client, dir string, at []events.Position) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	slices.SortFunc(at, func(a, b events.Position) int { return strings.Compare(a.String(), b.String()) })
+	began := time.Now()
+	for _, at := range slices.Compact(at) {
+		var made struct{ Proof string }
+		for {
+			err := client.Get(ctx, "/api/audit/prove/"+at.String(), nil, &made)
+			var refused *console.Error
+			if err == nil {
+				break
+			}
+			if !errors.As(err, &refused) || refused.Reason != console.Conflict || time.Since(began) > sealPatience {
+				return err
+			}
+			select {
+			case <-time.After(time.Second / 2):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		if err := os.WriteFile(filepath.Join(dir, at.String()+".tlog-proof"), []byte(made.Proof), 0o644); err != nil {
 			return err
 		}
 	}

@@ -61,8 +61,16 @@ func TestEventsAndLooks(t *testing.T) {
 	if code != 0 || !strings.Contains(out, edited) || !strings.Contains(out, sent) || !strings.Contains(out, "--before "+sent) {
 		t.Errorf("%d %s %s", code, out, errs)
 	}
+	out, errs, code = run(t, nil, "audit", "looks", "--text", "投诉 17", "--data", s.dir, "--console", addr)
+	if code != 0 || !strings.Contains(out, "because: 投诉 17") || strings.Count(out, "\na0-") != 0 {
+		t.Errorf("%d %s %s", code, out, errs)
+	}
 	s.terminate()
 
+	out, errs, code = run(t, nil, "audit", "looks", "--role", "auditor", "--data", s.dir)
+	if code != 0 || !strings.Contains(out, "GET /api/events/"+sent) || strings.Contains(out, "admin") {
+		t.Errorf("%d %s %s", code, out, errs)
+	}
 	out, errs, code = run(t, nil, "events", sent, "--json", "--data", s.dir)
 	var rest explore.Detail
 	if code != 0 || json.Unmarshal([]byte(out), &rest) != nil || !strings.Contains(errs, "at rest") || jsonOf(t, rest) != jsonOf(t, live) {

@@ -32,6 +32,8 @@ func TestWhoCouldSee(t *testing.T) {
 		return out
 	}
 	who, seen, words := ask("who", sent), ask("seen", "--user", "bob"), ask("seen", "--user", "bob", "--stream", "g|"+group)
+	asked := filepath.Join(t.TempDir(), "proofs")
+	ask("who", sent, "--proofs", asked)
 	s.terminate()
 	for args, live := range map[*[]string]string{
 		{"who", sent}: who, {"seen", "--user", "bob"}: seen, {"seen", "--user", "bob", "--stream", "g|" + group}: words,
@@ -64,13 +66,15 @@ func TestWhoCouldSee(t *testing.T) {
 	if out, errs, code := run(t, nil, "audit", "who", sent, "--proofs", dir, "--data", s.dir); code != 0 || !strings.Contains(out, "2 could see it") {
 		t.Fatalf("%d %s %s", code, out, errs)
 	}
-	proofs, err := os.ReadDir(dir)
-	if err != nil || len(proofs) != 4 { // the message, the group's beginning, bob's coming and going
-		t.Fatalf("%v %v", proofs, err)
-	}
-	for _, f := range proofs {
-		if out, errs, code := run(t, nil, "audit", "verify", filepath.Join(dir, f.Name()), "--data", s.dir); code != 0 || !strings.Contains(out, strings.TrimSuffix(f.Name(), ".tlog-proof")) {
-			t.Errorf("%d %s %s", code, out, errs)
+	for _, dir := range []string{dir, asked} { // made at rest, and by the running server
+		proofs, err := os.ReadDir(dir)
+		if err != nil || len(proofs) != 4 { // the message, the group's beginning, bob's coming and going
+			t.Fatalf("%v %v", proofs, err)
+		}
+		for _, f := range proofs {
+			if out, errs, code := run(t, nil, "audit", "verify", filepath.Join(dir, f.Name()), "--data", s.dir); code != 0 || !strings.Contains(out, strings.TrimSuffix(f.Name(), ".tlog-proof")) {
+				t.Errorf("%d %s %s", code, out, errs)
+			}
 		}
 	}
 	for _, args := range [][]string{{"seen"}, {"seen", "--user", "bob", "--from", "yesterday"}, {"seen", "--user", "bob", "--from", "2026-01-02", "--to", "2026-01-01"}, {"who", "u0-1"}} {
