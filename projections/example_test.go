@@ -1,64 +1,94 @@
-package projections
+package projections_test
 
 import (
+	"context"
 	"fmt"
+	"testing"
+	"time"
 
+	"lishi/commands"
 	"lishi/events"
 	"lishi/events/ledger"
+	"lishi/projections"
+	"lishi/projections/projectiontest"
 )
 
-// mentions is a read model: who was named in a group's message, newest first.
-type mentions struct{}
+// hours is a read model: how many messages each group had in which hour.
+type hours struct{}
 
-func (mentions) Name() string { return "mentions" }
-func (mentions) Version() int { return 1 } // raised with Tables or Apply
+func (hours) Name() string { return "hours" }
+func (hours) Version() int { return 1 } // raised with Tables or Apply
 
-func (mentions) Tables() []Table {
-	return []Table{{
-		Name:        "mentions",
-		Fields:      []Field{{Name: "user", Type: "String"}, {Name: "conversation", Type: "String"}, {Name: "by", Type: "String"}},
-		Key:         []string{"user", "conversation", "partition", "offset"},
+func (hours) Tables() []projections.Table {
+	return []projections.Table{{
+		Name: "hours",
+		Fields: []projections.Field{
+			{Name: "group_id", Type: "String"},
+			{Name: "hour", Type: "Int64"}, // its beginning
+		},
+		Key:         []string{"group_id", "hour", "offset"}, // a message is one row, however often it is written
 		Granularity: 512,
 	}}
 }
 
-func (mentions) Apply(e events.Recorded, _ *ledger.Book, rows *Rows) {
-	m, ok := e.Body.(events.MessageSent)
-	if !ok {
-		return
-	}
-	for _, user := range m.AtUserIDs {
-		rows.Row("mentions").Text(user).Text(e.Stream.Key()).Text(e.Actor)
+func (hours) Apply(e events.Recorded, _ *ledger.Book, rows *projections.Rows) {
+	if _, ok := e.Body.(events.MessageSent); ok && e.Stream.Kind == events.Group {
+		rows.Row("hours").Text(e.Stream.ID).Int(e.Time.Truncate(time.Hour).UnixMilli())
 	}
 }
 
-// A read model is a function from an event to rows. The engine makes its tables,
-// calls Apply, adds partition and offset, inserts and keeps the checkpoint.
-func ExampleProjection() {
-	p := mentions{}
-	rows, err := newRows(p.Tables(), 7) // as the engine does for build 7
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	at, _ := events.ParsePosition("c3-182736")
-	e := events.Recorded{Position: at, Event: events.Event{
-		Stream: events.GroupStream("g1"), Actor: "alice",
-		Body: events.MessageSent{Content: events.Content{Plain: "@bob @carol 开会"}, AtUserIDs: []string{"bob", "carol"}},
-	}}
-	rows.begin(&e, at.Partition.String())
-	p.Apply(e, nil, rows)
-	rows.end()
+// Busy asks for the hours of a group, the latest first.
+type Busy struct {
+	GroupID string `param:"groupId,id"`
+}
 
-	fmt.Println(rows.tables[0].table)
-	for _, c := range rows.tables[0].gathered() {
-		fmt.Println(c.Name, c.Data)
+// Hour is a row of the answer.
+type Hour struct {
+	Time     int64  `json:"time"`
+	Messages uint64 `json:"messages"`
+}
+
+// Needs implements projections.Query.
+func (Busy) Needs() []string { return []string{"hours"} }
+
+// Run implements projections.Query. Members alone may ask: the ledger knows them.
+func (q Busy) Run(ctx context.Context, r projections.Reader, caller string) (projections.Page, error) {
+	s := events.GroupStream(q.GroupID)
+	if _, ok := r.Book.Relations(s).Member(s, caller, events.Now); !ok {
+		return projections.Page{}, commands.ErrNotMember
 	}
-	// Output:
-	// mentions_b7
-	// partition [c3 c3]
-	// offset [182736 182736]
-	// user [bob carol]
-	// conversation [g|g1 g|g1]
-	// by [alice alice]
+	list := []Hour{}
+	sql := fmt.Sprintf(`SELECT hour, uniqExact(offset) FROM %s WHERE group_id = {group:String}
+		GROUP BY hour ORDER BY hour DESC LIMIT 200`, r.Table("hours"))
+	err := r.Select(ctx, sql, []projections.Arg{{Name: "group", Value: q.GroupID}}, func(row projections.RowScanner) error {
+		var h Hour
+		err := row.Scan(&h.Time, &h.Messages)
+		list = append(list, h)
+		return err
+	})
+	return projections.Page{List: list}, err
+}
+
+// What was said is counted, and a replay counts the same.
+func TestHours(t *testing.T) {
+	w := projectiontest.New(t, hours{}) // a log, and the engine that follows it
+	w.Register("ann", "bob")
+	w.Befriend("ann", "bob")
+	group := w.Create("g", "ann", "bob")
+	w.Clock = time.Date(2026, 11, 23, 9, 59, 58, 0, time.UTC) // a second passes with each event
+	for range 3 {
+		w.Tell("bob", group, "hello")
+	}
+	w.Say("ann", "bob", "in no group")
+	check := func() {
+		t.Helper()
+		if got := fmt.Sprint(w.Ask("ann", Busy{GroupID: "g"}).List); got != "[{1795428000000 1} {1795424400000 2}]" {
+			t.Errorf("the hours are %s", got)
+		}
+	}
+	check()
+	if err := w.Engine.Replay(context.Background(), []string{"hours"}, projections.Replaying{}); err != nil {
+		t.Fatal(err) // also where the new rows are not the old ones
+	}
+	check()
 }
