@@ -230,7 +230,7 @@ func (h *Handler) name(p *pending, stream events.Stream) {
 	if c, ok := r.Command.(Scoped); ok {
 		scope = c.Scope(stream, r.Actor)
 	}
-	p.id = events.NewID(scope.Key(), r.Actor.ID, r.UniqueNo)
+	p.id = scope.RequestID(r.Actor.ID, r.UniqueNo)
 	p.other = h.otherPlace(p, scope)
 }
 

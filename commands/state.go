@@ -112,7 +112,7 @@ func (s State) Application(id events.ID) (ledger.Application, bool) {
 
 // EventID implements Lookup.
 func (s State) EventID(scope events.Stream) events.ID {
-	return events.NewID(scope.Key(), s.actor, s.no)
+	return scope.RequestID(s.actor, s.no)
 }
 
 // Record implements Lookup.

@@ -42,22 +42,34 @@ const headersMost = 17
 // id, a revision that does not fit the type, text that is not UTF-8, which JSON
 // could not carry byte for byte. Time is cut to milliseconds.
 func Encode(e Event) (Record, error) {
-	k, err := encodable(&e)
+	// All parts of the record share one buffer: one allocation.
+	w := Encoder{
+		buf:     make([]byte, 0, 384+len(e.Stream.ID)+len(e.Stream.Peer)+len(e.Actor)+len(e.ActorName)+len(e.Request)+bodySize(e.Body)),
+		headers: make([]Header, 0, headersMost),
+	}
+	return w.Encode(&e)
+}
+
+// Encoder is Encode with memory that is used again: a record is valid until the
+// next call. The zero value is ready; one goroutine.
+type Encoder struct {
+	buf     []byte
+	headers []Header
+}
+
+// Encode is the function Encode.
+func (w *Encoder) Encode(e *Event) (Record, error) {
+	k, err := encodable(e)
 	if err != nil {
 		return Record{}, fmt.Errorf("events: %w", err)
 	}
-	key := e.Stream.Key()
-	// All parts of the record share one buffer: one allocation.
-	w := headerWriter{
-		buf:     make([]byte, 0, 384+len(key)+len(e.Actor)+len(e.ActorName)+len(e.Request)+bodySize(e.Body)),
-		headers: make([]Header, 0, headersMost),
-	}
+	w.buf, w.headers = w.buf[:0], w.headers[:0]
 	w.add("content-type", append(w.buf, "application/json"...))
 	w.add("ce_specversion", append(w.buf, "1.0"...))
 	w.add("ce_id", hex.AppendEncode(w.buf, e.ID[:]))
 	w.add("ce_type", append(w.buf, k.written...))
 	w.add("ce_source", append(w.buf, "/lishi"...))
-	subject := w.add("ce_subject", append(w.buf, key...))
+	subject := w.add("ce_subject", e.Stream.appendKey(w.buf))
 	w.add("ce_time", appendTime(w.buf, e.Time))
 	if e.Revision > 0 {
 		w.add("ce_revision", strconv.AppendUint(w.buf, e.Revision, 10))
@@ -82,6 +94,7 @@ func Encode(e Event) (Record, error) {
 	if err != nil {
 		return Record{}, fmt.Errorf("events: %s: %w", k.name, err)
 	}
+	w.buf = b
 	return Record{Key: subject, Headers: w.headers, Value: b[start:len(b):len(b)]}, nil
 }
 
@@ -93,20 +106,15 @@ func bodySize(b Body) int {
 	return 256
 }
 
-type headerWriter struct {
-	buf     []byte
-	headers []Header
-}
-
 // add takes the buffer with a header's value appended.
-func (w *headerWriter) add(key string, grown []byte) []byte {
+func (w *Encoder) add(key string, grown []byte) []byte {
 	value := grown[len(w.buf):len(grown):len(grown)]
 	w.buf = grown
 	w.headers = append(w.headers, Header{key, value})
 	return value
 }
 
-func (w *headerWriter) text(key, value string) {
+func (w *Encoder) text(key, value string) {
 	if value != "" {
 		w.add(key, append(w.buf, value...))
 	}

@@ -21,17 +21,36 @@ func NewID(scope, actor, uniqueNo string) ID { return hashID("request", scope, a
 // invitations of group.created.
 func (id ID) Derive(label string) ID { return hashID("derived", string(id[:]), label) }
 
+// RequestID is NewID of the stream as the scope; its key is not made a string.
+func (s Stream) RequestID(actor, uniqueNo string) ID {
+	var room [hashRoom]byte
+	b := appendPart(room[:0], "request")
+	at := len(b)
+	b = s.appendKey(append(b, 0, 0, 0, 0))
+	binary.BigEndian.PutUint32(b[at:], uint32(len(b)-at-4))
+	return cut(appendPart(appendPart(b, actor), uniqueNo))
+}
+
+// hashRoom is what most ids are hashes of fits into.
+const hashRoom = 384
+
 func hashID(parts ...string) ID {
-	h := sha256.New()
-	var n [4]byte
-	for _, p := range parts { // lengths first, so that no two lists of parts run together
-		binary.BigEndian.PutUint32(n[:], uint32(len(p)))
-		h.Write(n[:])
-		h.Write([]byte(p))
+	var room [hashRoom]byte
+	b := room[:0]
+	for _, p := range parts {
+		b = appendPart(b, p)
 	}
-	var id ID
-	copy(id[:], h.Sum(nil))
-	return id
+	return cut(b)
+}
+
+// appendPart writes the length first, so that no two lists of parts run together.
+func appendPart(b []byte, part string) []byte {
+	return append(binary.BigEndian.AppendUint32(b, uint32(len(part))), part...)
+}
+
+func cut(b []byte) ID {
+	sum := sha256.Sum256(b)
+	return ID(sum[:len(ID{})])
 }
 
 // IsZero tells whether id names nothing.

@@ -238,7 +238,8 @@ func (f *planned) set(field reflect.Value, v value, ps params, l commands.Limits
 		return bad
 	}
 	if field.Kind() == reflect.Pointer {
-		field.Set(reflect.ValueOf(&s))
+		given := s // of its own, so that the others' texts stay off the heap
+		field.Set(reflect.ValueOf(&given))
 		return nil
 	}
 	field.SetString(s)

@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"slices"
 	"strings"
 	"sync"
 
@@ -18,10 +19,11 @@ type request struct {
 }
 
 // read takes a frame's bytes: {"url":…,"params":{…}}. A refusal of BadRequest
-// means that it is no request at all. The request refers to frame's bytes.
+// means that it is no request at all. The frame's bytes are copied: what is made
+// of the request refers to the copy.
 func (q *request) read(frame []byte, registry *Registry) *commands.Refusal {
 	q.url, q.params, q.uniqueNo = nil, q.params[:0], ""
-	v, err := parse(frame)
+	v, err := parse(slices.Clone(frame))
 	if err != nil {
 		return refuse(commands.BadRequest, err.Error())
 	}
@@ -114,8 +116,7 @@ var requests = sync.Pool{New: func() any { return new(request) }}
 // maxKept is how many params a request keeps room for.
 const maxKept = 32
 
-// done lets go of the frame's bytes, which are not the request's to keep, and
-// gives the request back.
+// done gives the request back.
 func (q *request) done() {
 	if cap(q.params) > maxKept {
 		q.params = nil

@@ -186,6 +186,36 @@ func TestBadTagsPanic(t *testing.T) {
 	}
 }
 
+// The copy of the frame, the command, and a text that holds escapes.
+func TestDecodingAMessageAllocates(t *testing.T) {
+	var q request
+	for frame, most := range map[string]float64{sendMessage: 3, strings.ReplaceAll(sendMessage, `\"`, ""): 2} {
+		b := []byte(frame)
+		if n := testing.AllocsPerRun(100, func() { q.read(b, urls); q.decode(commands.DefaultLimits) }); n > most {
+			t.Errorf("%v allocations, not %v: %s", n, most, frame)
+		}
+	}
+}
+
+// What a request says stays what it was when the frame's memory is used again.
+func TestARequestKeepsNothingOfTheFrame(t *testing.T) {
+	var q request
+	b := []byte(sendMessage)
+	if bad := q.read(b, urls); bad != nil {
+		t.Fatal(bad)
+	}
+	d, bad := q.decode(commands.DefaultLimits)
+	if bad != nil {
+		t.Fatal(bad)
+	}
+	for i := range b {
+		b[i] = 'x'
+	}
+	if c := d.command.(*commands.SendMessage); c.ReceiveUserID != "bob" || c.Content != `你好，世界 "quoted"` || d.uniqueNo != "c0ffee-1" {
+		t.Errorf("%+v, %s", c, d.uniqueNo)
+	}
+}
+
 func BenchmarkDecodeSendMessage(b *testing.B) {
 	frame := []byte(sendMessage)
 	var q request

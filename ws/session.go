@@ -3,6 +3,7 @@ package ws
 import (
 	"context"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -172,7 +173,7 @@ func (c *session) authorise(q *request, now time.Time) *commands.Refusal {
 		if c.bound != nil && claims.UserID != c.bound.id {
 			return refuse(commands.Unauthorized, "the token is another user's than the login's")
 		}
-		c.token, c.claims, c.keys = token, claims, keys
+		c.token, c.claims, c.keys = strings.Clone(token), claims, keys // the token alone, not its frame
 	case expired(c.claims, now):
 		return refuse(commands.Unauthorized, "token has expired")
 	}

@@ -209,7 +209,7 @@ func TestCopiesThatAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	produceRaw(t, c, "d.lishi.users", 0, fetchRaw(t, source, "lishi.users", 0)...)
-	refused("longer", to, "", "u0", "the source", "Delete the topics d.lishi.conversations, d.lishi.users, d.lishi.copying")
+	refused("longer", to, "", "u0", "the source", "Delete the topics d.lishi.conversations, d.lishi.users, d.lishi.audit, d.lishi.seals, d.lishi.copying")
 
 	to.TopicPrefix = "e."
 	for topic, n := range map[string]int32{"e.lishi.conversations": 2, "e.lishi.users": 1} {

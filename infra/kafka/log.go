@@ -178,25 +178,53 @@ func (l *Log) place(p events.Partition) topicPartition {
 // AppendAsync implements events.AsyncLog. Where too much waits already the event
 // is refused rather than waited for.
 func (l *Log) AppendAsync(e events.Event, done func(events.Position, error)) {
-	p := l.layout.Partition(e.Stream)
-	r, err := events.Encode(e)
+	w := appends.Get().(*asyncAppend)
+	if w.entry.done == nil {
+		w.entry.done = w.finished
+	}
+	w.partition, w.done = l.layout.Partition(e.Stream), done
+	r, err := w.encoder.Encode(&e)
 	if err == nil {
-		err = l.appender.tryAppend(l.place(p), &entry{
-			payload: appendPayload(make([]byte, 0, payloadSize(r)), r),
-			done: func(offset int64, err error) {
-				if err != nil {
-					done(events.Position{}, err)
-					return
-				}
-				done(events.Position{Partition: p, Offset: offset}, nil)
-			},
-		})
+		w.entry.payload = appendPayload(w.entry.payload[:0], r)
+		err = l.appender.tryAppend(l.place(w.partition), &w.entry)
 	} else {
 		err = fmt.Errorf("%w: %w", events.ErrUnavailable, err)
 	}
 	if err != nil {
+		w.release()
 		go done(events.Position{}, err) // never from within the call: the caller may hold what done needs
 	}
+}
+
+// asyncAppend is one event on its way; it is used again when the log has told
+// its fate.
+type asyncAppend struct {
+	entry     entry
+	encoder   events.Encoder
+	partition events.Partition
+	done      func(events.Position, error)
+}
+
+var appends = sync.Pool{New: func() any { return new(asyncAppend) }}
+
+// maxKept is how long a payload may be whose memory is used again.
+const maxKept = 16 << 10
+
+func (w *asyncAppend) release() {
+	w.done = nil
+	w.entry.state.Store(queued)
+	if cap(w.entry.payload) <= maxKept {
+		appends.Put(w)
+	}
+}
+
+func (w *asyncAppend) finished(offset int64, err error) {
+	done, p := w.done, events.Position{Partition: w.partition, Offset: offset}
+	w.release()
+	if err != nil {
+		p = events.Position{}
+	}
+	done(p, err)
 }
 
 // Close sends what is queued, once, and closes the connections. Appends under
