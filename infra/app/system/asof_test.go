@@ -2,6 +2,7 @@ package system
 
 import (
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,6 +64,21 @@ func TestThePast(t *testing.T) {
 	ask(url.Values{"at": {edited}, "user": {"bob"}})
 	if a, b := got.List[0], got.List[1]; a.TalkContent != "一一" || !a.Edited || b.Recalled {
 		t.Errorf("at %s: %+v", edited, got.List)
+	}
+
+	data := func(args ...string) []string {
+		return append([]string{"history", "p|alice|bob", "--console", as("").Base, "--token", as("auditor").Token, "--reason", "ticket 7"}, args...)
+	}
+	out, errs, code := run(t, nil, data()...)
+	if code != 0 || !strings.Contains(out, "was ("+first+"): 一\n") || !strings.Contains(out, "[recalled by alice ") || !strings.Contains(out, "was ("+second+"): 二") ||
+		!strings.Contains(errs, "as of") {
+		t.Errorf("lishi history: %d\n%s%s", code, out, errs)
+	}
+	if out, errs, code = run(t, nil, data("--as-of", second)...); code != 0 || strings.Contains(out, "was") || !strings.Contains(out, "alice: 二\n") {
+		t.Errorf("lishi history --as-of %s: %d\n%s%s", second, code, out, errs)
+	}
+	if _, errs, code = run(t, nil, data("--as-of", "yesterday")...); code != 2 || !strings.Contains(errs, "a moment is") {
+		t.Errorf("lishi history --as-of yesterday: %d, %s", code, errs)
 	}
 
 	type step struct{ Position, Time string }
