@@ -1,8 +1,10 @@
 package explore
 
 import (
+	"bytes"
 	"context"
 	"slices"
+	"strings"
 
 	"lishi/events"
 )
@@ -68,10 +70,11 @@ func (x *Reader) around(ctx context.Context, d *Detail, end int64) error {
 	}
 	d.Searched = Span{from, to - 1, from == 0 && to == end}
 	d.Before, d.After, d.Causes, d.Effects = []Event{}, []Event{}, []Link{}, []Link{}
-	key := ""
+	key, previous, next := "", int64(-1), int64(-1)
 	if d.Raw != nil {
 		key = d.Raw.Key
 	}
+	may := relatives(&d.recorded)
 	err := x.Log.Records(ctx, at.Partition, from, to, func(offset int64, r events.Record) error {
 		if offset == at.Offset {
 			return nil
@@ -82,25 +85,34 @@ func (x *Reader) around(ctx context.Context, d *Detail, end int64) error {
 			return nil
 		}
 		p := events.Position{Partition: at.Partition, Offset: offset}
-		e, rec := x.view(p, r)
 		if near {
+			e, _ := x.view(p, r)
 			if offset < at.Offset {
 				d.Before = append(d.Before, e)
 			} else {
 				d.After = append(d.After, e)
 			}
 		}
-		if !same || rec.Body == nil {
+		if !same {
 			return nil
 		}
 		if offset < at.Offset {
-			d.PreviousInStream = &p
-		} else if d.NextInStream == nil {
-			d.NextInStream = &p
+			previous = offset
+		} else if next < 0 {
+			next = offset
+		}
+		if !may.relate(p, r) {
+			return nil
+		}
+		rec, err := events.Decode(p, r)
+		if err != nil {
+			return nil // what can't be decoded rests on nothing
 		}
 		if relation := rests(&d.recorded, &rec); relation != "" {
+			e, _ := x.view(p, r)
 			d.Causes = append(d.Causes, Link{relation, e})
 		} else if relation := rests(&rec, &d.recorded); relation != "" && len(d.Effects) < mostLinks {
+			e, _ := x.view(p, r)
 			d.Effects = append(d.Effects, Link{reverse[relation](&rec), e})
 		}
 		return nil
@@ -108,7 +120,41 @@ func (x *Reader) around(ctx context.Context, d *Detail, end int64) error {
 	if err != nil {
 		return err
 	}
+	if previous >= 0 {
+		d.PreviousInStream = &events.Position{Partition: at.Partition, Offset: previous}
+	}
+	if next >= 0 {
+		d.NextInStream = &events.Position{Partition: at.Partition, Offset: next}
+	}
 	return x.read(ctx, d)
+}
+
+// candidates tells, without decoding, which records can have to do with an event:
+// most of a conversation are messages that name no other.
+type candidates struct {
+	id    []byte          // of the event
+	place []byte          // its position, quoted
+	cause events.Position // that it names itself
+}
+
+func relatives(r *events.Recorded) candidates {
+	c := candidates{id: []byte(r.ID.String()), place: []byte(`"` + r.Position.String() + `"`)}
+	switch b := r.Body.(type) {
+	case events.MessageSent:
+		c.cause, _ = events.ParsePosition(b.ReplyTo)
+	case events.MessageEdited:
+		c.cause = b.Message
+	case events.MessageRecalled:
+		c.cause = b.Message
+	}
+	return c
+}
+
+func (c candidates) relate(at events.Position, r events.Record) bool {
+	if !strings.HasPrefix(header(r, "ce_type"), "lishi.message.") {
+		return true
+	}
+	return at == c.cause || bytes.Contains(r.Value, c.place) || header(r, "ce_id") == string(c.id)
 }
 
 // read adds the message that a read mark speaks of: it stands in another topic.

@@ -60,7 +60,8 @@ type Header struct {
 // millis is how times are written: ISO 8601, UTC, always three digits.
 const millis = "2006-01-02T15:04:05.000Z"
 
-func written(t time.Time) string {
+// Moment is how views write times: ISO 8601, UTC, milliseconds; "" for none.
+func Moment(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
@@ -71,7 +72,7 @@ func written(t time.Time) string {
 func of(r *events.Recorded) Event {
 	e := Event{
 		Position: r.Position, ID: r.ID, Revision: r.Revision, Prev: r.Prev, Actor: r.Actor, ActorName: r.ActorName,
-		Request: r.Request, Imported: r.Imported, Said: written(r.Time), Recorded: written(r.At),
+		Request: r.Request, Imported: r.Imported, Said: Moment(r.Time), Recorded: Moment(r.At),
 	}
 	if f, ok := r.Body.(events.Foreign); ok {
 		e.Problem = "not a record of lishi: " + f.Reason

@@ -27,7 +27,8 @@ type copiedRecord struct {
 func (l *Log) records(ctx context.Context, p events.Partition, next, end int64, each func(copiedRecord) error) error {
 	failing := time.Time{}
 	for attempt := 0; next < end; {
-		res, err := l.conn.fetch(ctx, l.topic(p.Topic), p.Number, next, fetchBytes, fetchWait)
+		// Few records are asked for in few bytes; a batch comes whole all the same.
+		res, err := l.conn.fetch(ctx, l.topic(p.Topic), p.Number, next, int32(min(fetchBytes, (end-next)<<11)), fetchWait)
 		if err == nil && errors.Is(res.err, kafka.OffsetOutOfRange) {
 			return l.outOfRange(ctx, p, next)
 		}

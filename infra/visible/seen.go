@@ -200,17 +200,10 @@ func (x *Reader) told(ctx context.Context, user string, span Span, ends events.C
 		if c.stream.Kind == events.Pair {
 			spells = x.Book.Relations(c.stream).Pair(c.stream).Intervals
 		}
-		c.Memberships = []Membership{}
-		steps := map[events.Position]Step{}
-		for _, i := range spells {
-			if !reaches(i, from, end) {
-				continue
-			}
-			var v Viewer
-			if err := x.between(ctx, steps, events.Position{Partition: p}, i, &v); err != nil {
-				return nil, err
-			}
-			c.Memberships = append(c.Memberships, Membership{v.Since, v.Until})
+		spells = slices.DeleteFunc(slices.Clone(spells), func(i ledger.Interval) bool { return !reaches(i, from, end) })
+		var err error
+		if c.Memberships, err = x.memberships(ctx, p, spells); err != nil {
+			return nil, err
 		}
 		out = append(out, *c)
 	}

@@ -10,6 +10,7 @@ package visible
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"lishi/events"
 	"lishi/events/ledger"
@@ -84,39 +85,43 @@ func (x *Reader) Who(ctx context.Context, at events.Position, skip, limit int) (
 		out.Nobody = "It does not count. " + e.Why
 		return out, nil
 	}
-	steps := map[events.Position]Step{}
 	relations := x.Book.Relations(r.Stream)
-	add := func(v Viewer, i ledger.Interval) error {
+	var spells []ledger.Interval // of the viewers told
+	add := func(v Viewer, i ledger.Interval) {
 		defer func() { out.Total++ }()
 		if out.Total < skip || len(out.Viewers) == limit {
-			return nil
+			return
 		}
 		if u, ok := x.Book.User(v.User); ok {
 			v.Name = u.NickName
 		}
 		v.Sender = v.User == r.Actor
-		if err := x.between(ctx, steps, at, i, &v); err != nil {
-			return err
-		}
 		x.mark(&v, at, r.Stream)
-		out.Viewers = append(out.Viewers, v)
-		return nil
+		if i == (ledger.Interval{}) {
+			i.From = at.Offset // the deployment let strangers write
+		}
+		out.Viewers, spells = append(out.Viewers, v), append(spells, i)
 	}
 	if r.Stream.Kind == events.Pair {
 		i := during(relations.Pair(r.Stream).Intervals, at.Offset)
 		for _, user := range pair(r.Stream) {
-			if err := add(Viewer{User: user}, i); err != nil {
-				return nil, err
-			}
+			add(Viewer{User: user}, i)
 		}
-		return out, nil
+	} else {
+		relations.Members(r.Stream, at.Offset, func(user string, role events.Role) bool {
+			m, _ := relations.Member(r.Stream, user, at.Offset)
+			add(Viewer{User: user, Role: role}, m.Interval)
+			return ctx.Err() == nil
+		})
 	}
-	relations.Members(r.Stream, at.Offset, func(user string, role events.Role) bool {
-		m, _ := relations.Member(r.Stream, user, at.Offset)
-		err = add(Viewer{User: user, Role: role}, m.Interval)
-		return err == nil
-	})
-	return out, err
+	told, err := x.memberships(ctx, at.Partition, spells)
+	if err != nil {
+		return nil, err
+	}
+	for i := range told {
+		out.Viewers[i].Since, out.Viewers[i].Until = told[i].Since, told[i].Until
+	}
+	return out, ctx.Err()
 }
 
 // pair are the two of a conversation; one, if somebody writes to themselves.
@@ -141,30 +146,60 @@ func covers(i ledger.Interval, offset int64) bool {
 	return i.From < offset && (i.To == 0 || offset <= i.To)
 }
 
-// between names the events at the ends of the interval that let a viewer see.
-func (x *Reader) between(ctx context.Context, known map[events.Position]Step, at events.Position, i ledger.Interval, v *Viewer) (err error) {
-	from := at
-	if i != (ledger.Interval{}) {
-		from.Offset = i.From
+// memberships names the events at the ends of intervals of one partition.
+func (x *Reader) memberships(ctx context.Context, p events.Partition, is []ledger.Interval) ([]Membership, error) {
+	var wanted []int64
+	for _, i := range is {
+		if wanted = append(wanted, i.From); i.To != 0 {
+			wanted = append(wanted, i.To)
+		}
 	}
-	if v.Since, err = x.step(ctx, known, from); err != nil || i.To == 0 {
-		return err
+	steps, err := x.steps(ctx, p, wanted)
+	if err != nil {
+		return nil, err
 	}
-	until, err := x.step(ctx, known, events.Position{Partition: at.Partition, Offset: i.To})
-	v.Until = &until
-	return err
+	out := make([]Membership, len(is))
+	for n, i := range is {
+		if out[n].Since = steps[i.From]; i.To != 0 {
+			until := steps[i.To]
+			out[n].Until = &until
+		}
+	}
+	return out, nil
 }
 
-func (x *Reader) step(ctx context.Context, known map[events.Position]Step, at events.Position) (Step, error) {
-	if s, ok := known[at]; ok {
-		return s, nil
+// apart is how many records lie between two that are worth reading by themselves.
+const apart = 4096
+
+// steps reads the events at some offsets, those close to one another at once.
+func (x *Reader) steps(ctx context.Context, p events.Partition, offsets []int64) (map[int64]Step, error) {
+	steps := map[int64]Step{}
+	slices.Sort(offsets)
+	offsets = slices.Compact(offsets)
+	for len(offsets) > 0 {
+		n := 1
+		for n < len(offsets) && offsets[n]-offsets[n-1] < apart {
+			n++
+		}
+		run := offsets[:n]
+		offsets = offsets[n:]
+		err := x.Log.Records(ctx, p, run[0], run[n-1]+1, func(offset int64, record events.Record) error {
+			if _, is := slices.BinarySearch(run, offset); !is {
+				return nil
+			}
+			at := events.Position{Partition: p, Offset: offset}
+			r, err := events.Decode(at, record)
+			if err != nil {
+				return err
+			}
+			steps[offset] = Step{at, r.Body.Type(), r.Actor, explore.Moment(r.At)}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
 	}
-	e, _, err := x.Event(ctx, at)
-	if err != nil {
-		return Step{}, err
-	}
-	known[at] = Step{at, e.Type, e.Actor, e.Recorded}
-	return known[at], nil
+	return steps, nil
 }
 
 // mark enters how far the viewer has read, as far as it is known.
