@@ -16,7 +16,8 @@ import (
 	"lishi/infra/config"
 )
 
-const keyFile = "token.key"
+// keyFiles are the secrets of a data directory.
+var keyFiles = []string{"token.key", "audit.key"}
 
 func (p *program) backup() *cobra.Command {
 	var withoutKey, verify bool
@@ -30,13 +31,14 @@ there is to back up; the read models are made from it again.
 A backup that is there is continued: only what is new is copied. Then all of it
 is read, its checksums are checked, and the SHA-256 of each partition is written
 to DIR/backup.json. DIR/token.key is the HS256 key of the data directory, if it
-has one: whoever can read it can be any user (--without-key leaves it out).
+has one: whoever can read it can be any user; DIR/audit.key signs checkpoints:
+whoever can read it can sign another history (--without-key leaves both out).
 
 --verify only reads DIR and compares it with what was written then; exit status 3
 means that it is damaged. "lishi restore" makes a data directory of a backup.`,
 		Args: cobra.ExactArgs(1),
 	}, config.Log)
-	c.Flags().BoolVar(&withoutKey, "without-key", false, "do not copy the data directory's token.key")
+	c.Flags().BoolVar(&withoutKey, "without-key", false, "do not copy the data directory's token.key and audit.key")
 	c.Flags().BoolVar(&verify, "verify", false, "change nothing, only check the backup that is there")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cfg, _, err := load(c)
@@ -72,7 +74,7 @@ means that it is damaged. "lishi restore" makes a data directory of a backup.`,
 			return err
 		}
 		if !withoutKey {
-			if err := copyKey(cfg.Data, args[0]); err != nil {
+			if err := copyKeys(cfg.Data, args[0]); err != nil {
 				return err
 			}
 		}
@@ -112,7 +114,7 @@ log at the next start.`,
 		if err != nil {
 			return err
 		}
-		if err := copyKey(args[0], cfg.Data); err != nil {
+		if err := copyKeys(args[0], cfg.Data); err != nil {
 			return err
 		}
 		added := int64(0)
@@ -124,8 +126,17 @@ log at the next start.`,
 	return c
 }
 
-// copyKey copies the token key if there is one, and replaces no other.
-func copyKey(from, to string) error {
+// copyKeys copies the keys that are there, and replaces no others.
+func copyKeys(from, to string) error {
+	for _, name := range keyFiles {
+		if err := copyKey(from, to, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func copyKey(from, to, keyFile string) error {
 	key, err := os.ReadFile(filepath.Join(from, keyFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
