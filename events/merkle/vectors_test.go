@@ -52,3 +52,19 @@ func TestDocumentedVectors(t *testing.T) {
 	says("verifier key", vkey)
 	says("public key", base64.RawURLEncoding.EncodeToString(key(7).Public()))
 }
+
+// The change of the key in docs/audit.md is what is signed.
+func TestDocsHoldAChange(t *testing.T) {
+	sizes := map[events.Partition]int64{{Topic: events.Conversations, Number: 3}: 3, {Topic: events.Users}: 12}
+	signed, err := SignChange(Change{LogID: "7c2f", Number: 1, Sizes: sizes}, key(7), key(8))
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs, err := os.ReadFile("../../docs/audit.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(docs), "```\n"+string(signed)+"```\n") {
+		t.Errorf("docs/audit.md lacks\n%s", signed)
+	}
+}
