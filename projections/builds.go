@@ -181,6 +181,9 @@ func createTables(ctx context.Context, db DB, tables []Table, number uint32) err
 		fmt.Fprintf(&b, "CREATE TABLE IF NOT EXISTS `%s` (partition LowCardinality(String), offset UInt64", physical(t.Name, number))
 		for _, f := range t.Fields {
 			fmt.Fprintf(&b, ", %s %s", f.Name, f.Type)
+			if f.Codec != "" {
+				fmt.Fprintf(&b, " CODEC(%s)", f.Codec)
+			}
 		}
 		for _, index := range t.Indexes {
 			b.WriteString(", INDEX " + index)

@@ -54,6 +54,7 @@ type Table struct {
 // LowCardinality(String), Int64, UInt64, Bool and Array(String). Times are
 // Int64 milliseconds since 1970.
 type Field struct {
-	Name string
-	Type string
+	Name  string
+	Type  string
+	Codec string // how the column is compressed, as CODEC(…) has it; empty: LZ4
 }

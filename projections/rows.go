@@ -69,7 +69,7 @@ func newRows(tables []Table, build uint32) (*Rows, error) {
 	r := &Rows{}
 	for _, t := range tables {
 		c := &columns{table: physical(t.Name, build), name: t.Name}
-		fields := append([]Field{{"partition", "LowCardinality(String)"}, {"offset", "UInt64"}}, t.Fields...)
+		fields := append([]Field{{Name: "partition", Type: "LowCardinality(String)"}, {Name: "offset", Type: "UInt64"}}, t.Fields...)
 		for _, f := range fields {
 			var data any
 			switch f.Type {

@@ -10,8 +10,8 @@ import (
 
 func example(t testing.TB) *Rows {
 	r, err := newRows([]Table{
-		{Name: "a", Fields: []Field{{"s", "String"}, {"l", "LowCardinality(String)"}, {"i", "Int64"}, {"u", "UInt64"}, {"b", "Bool"}, {"t", "Array(String)"}}},
-		{Name: "b", Fields: []Field{{"s", "String"}}},
+		{Name: "a", Fields: []Field{{Name: "s", Type: "String"}, {Name: "l", Type: "LowCardinality(String)"}, {Name: "i", Type: "Int64"}, {Name: "u", Type: "UInt64"}, {Name: "b", Type: "Bool"}, {Name: "t", Type: "Array(String)"}}},
+		{Name: "b", Fields: []Field{{Name: "s", Type: "String"}}},
 	}, 7)
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +55,7 @@ func TestRowsPanicOnFaults(t *testing.T) {
 			fault(example(t))
 		})
 	}
-	if _, err := newRows([]Table{{Name: "a", Fields: []Field{{"d", "Date"}}}}, 1); err == nil {
+	if _, err := newRows([]Table{{Name: "a", Fields: []Field{{Name: "d", Type: "Date"}}}}, 1); err == nil {
 		t.Error("a Date is accepted")
 	}
 }

@@ -31,6 +31,7 @@ import (
 	"lishi/projections/history"
 	"lishi/projections/presence"
 	"lishi/projections/recents"
+	"lishi/projections/records"
 	"lishi/projections/requests"
 	"lishi/projections/search"
 	"lishi/ws"
@@ -165,7 +166,7 @@ func openDB(cfg config.Config, logger *slog.Logger) (*clickhouse.DB, error) {
 func models() []projections.Projection {
 	return []projections.Projection{
 		friends.Projection{}, groups.Projection{}, history.Projection{}, recents.Projection{}, requests.Projection{},
-		search.Projection{},
+		search.Projection{}, records.Projection{},
 		feed.New(func(e events.Recorded, book *ledger.Book) []feed.Audience {
 			keys := ws.FeedAudiences(e, book)
 			as := make([]feed.Audience, len(keys))

@@ -21,7 +21,7 @@ type Projection struct{}
 func (Projection) Name() string { return Name }
 
 // Version implements projections.Projection.
-func (Projection) Version() int { return 4 }
+func (Projection) Version() int { return 5 }
 
 // Tables implements projections.Projection.
 func (Projection) Tables() []projections.Table {
@@ -49,6 +49,8 @@ func (Projection) Tables() []projections.Table {
 				{Name: "said", Type: "Int64"},
 				{Name: "recorded", Type: "Int64"},
 				{Name: "imported", Type: "Bool"},
+				{Name: "by", Type: "String"}, // who did it, and how: the event's type
+				{Name: "how", Type: "LowCardinality(String)"},
 			},
 			Key:         []string{"user", "friend", "offset"},
 			Granularity: 512,
@@ -181,7 +183,7 @@ func (Projection) Apply(e events.Recorded, book *ledger.Book, rows *projections.
 // friend says from both sides whether the pair are friends.
 func friend(rows *projections.Rows, e events.Recorded, are bool) {
 	row := func(user, other string) {
-		rows.Row("friends").Text(user).Text(other).Flag(are).Int(e.Time.UnixMilli()).Int(e.At.UnixMilli()).Flag(e.Imported)
+		rows.Row("friends").Text(user).Text(other).Flag(are).Int(e.Time.UnixMilli()).Int(e.At.UnixMilli()).Flag(e.Imported).Text(e.Actor).Text(e.Body.Type())
 	}
 	row(e.Stream.ID, e.Stream.Peer)
 	row(e.Stream.Peer, e.Stream.ID)

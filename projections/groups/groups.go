@@ -20,7 +20,7 @@ type Projection struct{}
 func (Projection) Name() string { return Name }
 
 // Version implements projections.Projection.
-func (Projection) Version() int { return 2 }
+func (Projection) Version() int { return 3 }
 
 // Tables implements projections.Projection.
 func (Projection) Tables() []projections.Table {
@@ -54,7 +54,9 @@ func (Projection) Tables() []projections.Table {
 			Name: "group_members",
 			Fields: append(member[:len(member):len(member)],
 				projections.Field{Name: "said", Type: "Int64"},
-				projections.Field{Name: "imported", Type: "Bool"}),
+				projections.Field{Name: "imported", Type: "Bool"},
+				projections.Field{Name: "by", Type: "String"}, // who did it, and how: the event's type
+				projections.Field{Name: "how", Type: "LowCardinality(String)"}),
 			Key:         []string{"group_id", "user", "offset"},
 			Granularity: 512,
 		},
@@ -185,7 +187,7 @@ func (w writer) member(user string) {
 			Int(m.From).
 			Int(w.e.At.UnixMilli())
 	}
-	row("group_members").Int(w.e.Time.UnixMilli()).Flag(w.e.Imported)
+	row("group_members").Int(w.e.Time.UnixMilli()).Flag(w.e.Imported).Text(w.e.Actor).Text(w.e.Body.Type())
 	row("user_groups")
 }
 

@@ -1,0 +1,85 @@
+package records_test
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	"lishi/events"
+	"lishi/projections"
+	"lishi/projections/friends"
+	"lishi/projections/groups"
+	"lishi/projections/history"
+	"lishi/projections/projectiontest"
+	"lishi/projections/records"
+)
+
+func TestMain(m *testing.M) { projectiontest.Main(m) }
+
+// What people see with SQL is what happened.
+func TestViews(t *testing.T) {
+	w := projectiontest.New(t, friends.Projection{}, groups.Projection{}, history.Projection{}, records.Projection{})
+	w.Register("ann", "bob", "cyd")
+	w.Befriend("ann", "bob")
+	hi := w.Say("ann", "bob", "hi 你好")
+	no := w.Say("bob", "ann", "a secret")
+	w.Do("ann", hi.Stream, events.MessageEdited{Message: hi.Position, Content: events.Content{Plain: "hello"}})
+	w.Do("ann", hi.Stream, events.MessageEdited{Message: hi.Position, Content: events.Content{Plain: "hello 你好"}})
+	w.Do("bob", no.Stream, events.MessageRecalled{Message: no.Position, Sender: "bob"})
+	w.Do("ann", hi.Stream, events.FriendRemoved{})
+	w.Befriend("bob", "ann")
+	club, other := w.Create("club", "ann", "bob"), w.Create("other", "cyd")
+	w.Tell("bob", club, "for the club")
+	w.Tell("cyd", other, "for myself")
+	w.Do("bob", club, events.GroupMemberQuit{GroupName: "Gclub"})
+	w.Do("bob", club, events.GroupJoined{GroupName: "Gclub"})
+	w.Do("ann", club, events.GroupRoleChanged{UserID: "bob", Role: events.Admin})
+	w.Settle()
+
+	for sql, want := range map[string]string{
+		"SELECT content, edited, recalled, kind FROM chat.messages ORDER BY said":                                                        "hello 你好 1 0 pair; 0 1 pair;for the club 0 0 group;for myself 0 0 group",
+		"SELECT position FROM chat.messages WHERE content_bytes = 12 AND sender = 'ann' AND receiver = 'bob'":                            hi.Position.String(),
+		"SELECT change, content FROM chat.message_versions WHERE message = '" + hi.Position.String() + "' ORDER BY offset":               "sent hi 你好;edited hello;edited hello 你好",
+		"SELECT change, content, by FROM chat.message_versions WHERE message = '" + no.Position.String() + "' ORDER BY offset":           "sent a secret bob;recalled  bob",
+		"SELECT user, nickname FROM chat.users ORDER BY user":                                                                            "ann Nann;bob Nbob;cyd Ncyd",
+		"SELECT user_a, user_b, until IS NULL, begun_by, ended_by, ended_how, until_position != '' FROM chat.friendships ORDER BY since": "ann bob 0 bob ann friend.removed 1;ann bob 1 ann   0",
+		"SELECT group_id, user, role, until IS NULL, begun_how, ended_how FROM chat.memberships ORDER BY group_id, since": "club ann 9 1 group.created ;" +
+			"club bob 1 0 group.joined group.memberQuit;club bob 5 1 group.joined ;other cyd 9 1 group.created ",
+		"SELECT group_id, name, creator, deleted, deleted_at IS NULL FROM chat.groups ORDER BY group_id":                                              "club Gclub ann false 1;other Gother cyd false 1",
+		"SELECT type, stream, actor, JSONExtractString(payload, 'content', 'plain') FROM chat.events WHERE position = '" + hi.Position.String() + "'": "message.sent p|ann|bob ann hi 你好",
+		"SELECT id, actor_name, toUnixTimestamp64Milli(said) = " + ms(hi) + " FROM chat.events WHERE position = '" + hi.Position.String() + "'":       hi.ID.String() + " Nann 1",
+		"SELECT count(), uniqExact(position) FROM chat.events":                                                                                        "25 25",
+		// Only some groups, set by who opens the session.
+		"SELECT content FROM chat_groups.messages SETTINGS log_comment = 'club'":                                               "for the club",
+		"SELECT count() FROM chat_groups.messages":                                                                             "0",
+		"SELECT count() FROM chat_groups.messages SETTINGS log_comment = 'clu'":                                                "0",
+		"SELECT count() FROM merge('chat_groups', '^events$') SETTINGS log_comment = 'other'":                                  "2",
+		"SELECT DISTINCT group_id FROM chat_groups.memberships SETTINGS log_comment = 'x\tother\ty'":                           "other",
+		"SELECT name FROM chat_groups.groups SETTINGS log_comment = 'other'":                                                   "Gother",
+		"SELECT arraySort(groupArray(name)) FROM system.tables WHERE database = 'chat_groups'":                                 "['events' 'groups' 'memberships' 'message_versions' 'messages']",
+		"SELECT groupUniqArray(database) FROM system.columns WHERE name IN ('content', 'payload') AND database LIKE 'chat_f%'": "[]",
+		"SELECT sum(content_bytes) FROM chat_figures.messages":                                                                 "34",
+	} {
+		setting := ""
+		if i := strings.Index(sql, " SETTINGS "); i >= 0 {
+			sql, setting = sql[:i], sql[i:]
+		}
+		rows := strings.Join(projectiontest.Strings(t, w.DB, "SELECT replaceAll(arrayStringConcat(array(* APPLY(x -> ifNull(toString(x), ''))), ' '), ',', ' ') FROM ("+sql+")"+setting), ";")
+		if rows != want {
+			t.Errorf("%s\n got %s\nwant %s", sql, rows, want)
+		}
+	}
+	// Every view and column says what it is, in ClickHouse too.
+	if bare := projectiontest.Strings(t, w.DB, "SELECT concat(database, '.', table, '.', name) FROM system.columns WHERE startsWith(database, 'chat') AND comment = '' UNION ALL SELECT concat(database, '.', name) FROM system.tables WHERE startsWith(database, 'chat') AND comment = ''"); len(bare) > 0 {
+		t.Errorf("without a comment: %s", bare)
+	}
+	// A new build's rows take the place of the old one's.
+	before := projectiontest.Strings(t, w.DB, "SHOW CREATE VIEW chat.messages")
+	if strings.Join(before, "") == "" || !strings.Contains(before[0], "messages_b") {
+		t.Fatal(before)
+	}
+}
+
+func ms(r events.Recorded) string { return strconv.FormatInt(r.Time.UnixMilli(), 10) }
+
+var _ projections.Viewer = records.Projection{}

@@ -1,0 +1,165 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Views are what people read with SQL. They stand in databases of their own,
+// one for each audience, so that ClickHouse can hold a role to its database;
+// they are stable while tables and builds change, and made anew at every swap.
+//
+//	chat          everything
+//	chat_groups   what is said and done in the groups that GroupsSetting lists
+//	chat_figures  everything but what people wrote
+
+// Viewer is a projection that shows SQL people views of its tables.
+type Viewer interface {
+	Views() []View
+}
+
+// View is one of them.
+type View struct {
+	Name    string
+	Comment string
+	Columns []ViewColumn
+	// From is what stands behind FROM: tables of the view's own projection as
+	// {table}, which means each key once (FINAL), and what they are joined with.
+	From string
+	// Group is the SQL of a row's group id, empty for what belongs to none; a view
+	// without it is not shown in chat_groups.
+	Group string
+	// By has the SQL of columns that GROUP BY names, if there is one.
+	By string
+}
+
+// ViewColumn is one column: its ClickHouse type, the SQL that makes it, and what
+// it means.
+type ViewColumn struct {
+	Name, Type, SQL, Comment string
+	// Written: people wrote it. It is not shown in chat_figures.
+	Written bool
+}
+
+// Audience is a database of views and whom it is for.
+type Audience struct {
+	Database string
+	Comment  string
+	groups   bool // only rows of the groups that GroupsSetting lists
+	figures  bool // without what people wrote
+}
+
+// Audiences are the databases of views.
+var Audiences = []Audience{
+	{Database: "chat", Comment: "everything"},
+	{Database: "chat_groups", Comment: "only some groups", groups: true},
+	{Database: "chat_figures", Comment: "everything but what people wrote", figures: true},
+}
+
+// GroupsSetting is the ClickHouse setting by which a session is told its groups,
+// their ids joined by tabs. It has no other effect on a statement that reads;
+// the engine has no settings for others to name. Once a session is read-only it
+// can't be changed any more.
+const GroupsSetting = "log_comment"
+
+// Shown are the columns that an audience sees; none if the view is not for it.
+func (v View) Shown(a Audience) []ViewColumn {
+	if a.groups && v.Group == "" {
+		return nil
+	}
+	var shown []ViewColumn
+	for _, c := range v.Columns {
+		if !a.figures || !c.Written {
+			shown = append(shown, c)
+		}
+	}
+	return shown
+}
+
+// create is the statement that makes the view for an audience. table gives a
+// table's name in the build.
+func (v View) create(a Audience, table func(string) string) string {
+	var names, columns []string
+	for _, c := range v.Shown(a) {
+		names = append(names, fmt.Sprintf("%s %s COMMENT %s", c.Name, c.Type, text(c.Comment)))
+		columns = append(columns, fmt.Sprintf("%s AS %s", c.SQL, c.Name))
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "CREATE OR REPLACE VIEW %s.%s (%s) DEFINER = CURRENT_USER SQL SECURITY DEFINER AS SELECT %s FROM %s",
+		a.Database, v.Name, strings.Join(names, ", "), strings.Join(columns, ", "), placed(v.From, table))
+	if a.groups {
+		fmt.Fprintf(&b, " WHERE has(splitByChar('\\t', getSetting('%s')), %s) AND %[2]s != ''", GroupsSetting, v.Group)
+	}
+	if v.By != "" {
+		b.WriteString(" GROUP BY " + v.By)
+	}
+	b.WriteString(" COMMENT " + text(v.Comment))
+	return b.String()
+}
+
+// placed puts tables in the place of their names in braces.
+func placed(sql string, table func(string) string) string {
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(sql, "{")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		name, after, _ := strings.Cut(rest, "}")
+		b.WriteString("(SELECT * FROM " + table(name) + " FINAL)")
+		sql = after
+	}
+}
+
+func text(s string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
+}
+
+// showToPeople makes the views of a build that now answers. A ClickHouse on
+// which lishi may make no databases goes without: chatting needs none of them.
+func (e *Engine) showToPeople(ctx context.Context, p Projection, number uint32) error {
+	viewer, ok := p.(Viewer)
+	if !ok {
+		return nil
+	}
+	for _, a := range Audiences {
+		err := e.db.Exec(ctx, "CREATE DATABASE IF NOT EXISTS "+a.Database)
+		for _, v := range viewer.Views() {
+			if err == nil && v.Shown(a) != nil {
+				err = e.db.Exec(ctx, v.create(a, func(table string) string { return "`" + physical(table, number) + "`" }))
+			}
+		}
+		if errors.Is(err, ErrUnavailable) || ctx.Err() != nil {
+			return err
+		}
+		if err != nil {
+			e.options.Log.Warn("the views for SQL could not be made", "projection", p.Name(), "database", a.Database, "error", err)
+		}
+	}
+	return nil
+}
+
+// Placed are the columns of an event's address, for views of a table.
+func Placed(table string) []ViewColumn {
+	return []ViewColumn{
+		{Name: "position", Type: "String", SQL: fmt.Sprintf("concat(%s.partition, '-', toString(%[1]s.offset))", table), Comment: "address of the event in the log, for ever: c3-182736"},
+		{Name: "partition", Type: "String", SQL: fmt.Sprintf("toString(%s.partition)", table), Comment: "partition of the log: c0, c1 … of conversations, u0 … of users"},
+		{Name: "offset", Type: "UInt64", SQL: fmt.Sprintf("%s.offset", table), Comment: "offset in the partition: the order of what happened in one conversation"},
+	}
+}
+
+// Moment is a column of Unix milliseconds shown as a time.
+func Moment(name, sql, comment string) ViewColumn {
+	return ViewColumn{Name: name, Type: "DateTime64(3, 'UTC')", SQL: "fromUnixTimestamp64Milli(" + sql + ", 'UTC')", Comment: comment}
+}
+
+// End is a Moment that has not come, NULL, while a condition does not hold.
+func End(name, condition, sql, comment string) ViewColumn {
+	return ViewColumn{
+		Name: name, Type: "Nullable(DateTime64(3, 'UTC'))",
+		SQL: fmt.Sprintf("if(%s, fromUnixTimestamp64Milli(%s, 'UTC'), NULL)", condition, sql), Comment: comment,
+	}
+}
