@@ -6,7 +6,7 @@ export class Visitor {
     const visitor = new Visitor()
     visitor.stage = stage
     visitor.label = label
-    visitor.page = await stage.open(label, { ...desktop, deviceScaleFactor: 1, ...options })
+    visitor.page = await stage.open(label, { ...desktop, deviceScaleFactor: 1, reducedMotion: 'reduce', ...options })
     await visitor.page.goto(`${stage.server.console}/#token=${await stage.server.token(role)}`)
     await visitor.page.getByRole('main').getByRole('heading', { level: 1 }).waitFor()
     return visitor

@@ -18,6 +18,7 @@ export interface Asked {
   body?: unknown // sent as JSON
   method?: string // GET, or POST with a body
   signal?: AbortSignal | undefined
+  begun?: () => void // the answer has begun
 }
 
 async function ask(path: string, { params, body, method, signal }: Asked): Promise<Response> {
@@ -77,6 +78,7 @@ export const api = {
   /** An answer of lines (NDJSON), each as it comes. The server's error at the end is thrown. */
   async lines<T>(path: string, asked: Asked, each: (row: T) => void | Promise<void>): Promise<void> {
     const answer = await ask(path, asked)
+    asked.begun?.()
     for await (const line of linesOf(answer.body!)) {
       const row = JSON.parse(line) as T & { error?: { reason?: string; message?: string } }
       if (typeof row === 'object' && row !== null && typeof row.error?.reason === 'string' && Object.keys(row).length === 1) {

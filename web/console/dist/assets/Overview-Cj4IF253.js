@@ -1,1 +1,0 @@
-import{a as e,c as t,i as n,l as r,n as i,o as a,r as o,s,t as c}from"./index-MjG7MGMW.js";var l=i({answeredBy:`由 {node} 回答`},{answeredBy:`Answered by {node}`}),u=e(`<p class="quiet"> </p>`);function d(e,i){r(i,!0);var d=u(),f=s(d,!0);a(e=>o(f,e),[()=>l(`answeredBy`,{node:c.me?.node??``})]),n(e,d),t()}export{d as default};
