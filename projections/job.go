@@ -60,7 +60,7 @@ func (e *Engine) Begin(kind string, names []string, o Replaying) (*Job, error) {
 		case "replay":
 			err = e.Replay(ctx, names, o)
 		case "rollback":
-			err = e.Rollback(ctx, names[0])
+			err = e.Rollback(ctx, names[0], o.Progress)
 		case "verify":
 			var v Verification
 			v, err = e.Verify(ctx, names, o)

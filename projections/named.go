@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"lishi/commands"
 	"lishi/events"
@@ -151,14 +152,14 @@ func (e *Engine) drop(ctx context.Context, p Projection, b build) error {
 }
 
 // Rollback makes the build that was live before answer again, once it has
-// caught up. Run must be under way.
-func (e *Engine) Rollback(ctx context.Context, name string) error {
+// caught up. Run must be under way; progress may be nil.
+func (e *Engine) Rollback(ctx context.Context, name string, progress func(Progress)) error {
 	ctx, ms, release, err := e.reserve(ctx, name)
 	if err != nil {
 		return err
 	}
 	defer release()
-	r := &replay{engine: e, models: ms}
+	r := &replay{engine: e, models: ms, options: Replaying{Progress: progress}}
 	if err = r.back(ctx, ms[0]); err != nil {
 		for _, t := range r.parts {
 			e.abandon(ctx, t.model, t.fill)
@@ -191,6 +192,6 @@ func (r *replay) back(ctx context.Context, m *model) error {
 	e.mu.Lock()
 	m.next = f
 	e.mu.Unlock()
-	r.parts = []*part{{model: m, fill: f}}
+	r.parts = []*part{{model: m, fill: f, from: f.done.Clone(), began: time.Now()}}
 	return r.join(ctx)
 }

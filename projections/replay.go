@@ -46,7 +46,7 @@ var ErrBusy = errors.New("another build of it is being made")
 //
 // Run must be under way, in a server or for this alone.
 func (e *Engine) Replay(ctx context.Context, names []string, o Replaying) error {
-	if err := o.check(); err != nil {
+	if err := o.Check(); err != nil {
 		return err
 	}
 	ctx, ms, release, err := e.reserve(ctx, names...)
@@ -66,7 +66,8 @@ func (e *Engine) Replay(ctx context.Context, names []string, o Replaying) error 
 	return fmt.Errorf("replay: %w", err)
 }
 
-func (o Replaying) check() error {
+// Check tells what is wrong with it, before anything is begun.
+func (o Replaying) Check() error {
 	if o.Into == "" && o.To != nil {
 		return errors.New("a build that becomes live can't end before the log does: give it a name of its own")
 	}

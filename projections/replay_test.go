@@ -75,7 +75,7 @@ func TestReplayBesideTheLiveBuild(t *testing.T) {
 
 	// The build before it can be brought back, and has caught up then.
 	all = append(all, talk(w, len(all), 3)...)
-	if err := w.Engine.Rollback(context.Background(), "words"); err != nil {
+	if err := w.Engine.Rollback(context.Background(), "words", nil); err != nil {
 		t.Fatal(err)
 	}
 	w.Settle()
@@ -233,7 +233,7 @@ func TestInterruptedReplay(t *testing.T) {
 		t.Fatal(err)
 	}
 	builds(t, w.DB, "words_b2")
-	if err := w.Engine.Rollback(context.Background(), "words"); err == nil || !strings.Contains(err.Error(), "no earlier build") {
+	if err := w.Engine.Rollback(context.Background(), "words", nil); err == nil || !strings.Contains(err.Error(), "no earlier build") {
 		t.Errorf("a rollback to nothing gives %v", err)
 	}
 	if err := w.Engine.Replay(context.Background(), []string{"sentences"}, projections.Replaying{}); err == nil {

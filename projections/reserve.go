@@ -81,3 +81,14 @@ func (e *Engine) abandon(ctx context.Context, m *model, f *fill) {
 		e.options.Log.Warn("an unfinished build is left behind until the next start", "projection", m.projection.Name(), "error", err)
 	}
 }
+
+// Opened returns once the books are read and builds are being filled, or with
+// ctx's error.
+func (e *Engine) Opened(ctx context.Context) error {
+	select {
+	case <-e.opened:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -139,7 +139,7 @@ const guess = 100_000
 
 // Plan tells what Replay would do, and does nothing.
 func (e *Engine) Plan(ctx context.Context, names []string, o Replaying) ([]Plan, error) {
-	if err := o.check(); err != nil {
+	if err := o.Check(); err != nil {
 		return nil, err
 	}
 	_, ms, release, err := e.reserve(ctx, names...)
@@ -188,4 +188,13 @@ func (e *Engine) Plan(ctx context.Context, names []string, o Replaying) ([]Plan,
 		all = append(all, plan)
 	}
 	return all, nil
+}
+
+// Names lists the projections.
+func (e *Engine) Names() []string {
+	var all []string
+	for _, m := range e.models {
+		all = append(all, m.projection.Name())
+	}
+	return all
 }

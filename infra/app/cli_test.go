@@ -19,7 +19,7 @@ func TestCommandsTakeTheSettingsTheyUse(t *testing.T) {
 		"config": {[]string{"listen", "data", "kafka-brokers", "clickhouse", "token-key", "rate", "zone"}, nil},
 		"token":  {[]string{"data", "token-key", "token-jwks", "token-issuer"}, []string{"listen", "rate", "kafka-brokers", "clickhouse", "zone"}},
 		"import": {[]string{"data", "kafka-brokers", "topic-prefix", "replicas", "zone"}, []string{"listen", "rate", "clickhouse", "token-key"}},
-		"replay": {[]string{"data", "kafka-brokers", "clickhouse", "engine-memory"}, []string{"listen", "rate", "token-key", "zone"}},
+		"replay": {[]string{"data", "kafka-brokers", "clickhouse", "engine-memory", "console", "token-key"}, []string{"listen", "rate", "zone"}},
 		"engine": {[]string{"listen", "data", "chdb", "engine-memory"}, []string{"rate", "kafka-brokers", "token-key", "clickhouse"}},
 		"bench":  {[]string{"listen", "data", "token-key"}, []string{"rate", "kafka-brokers", "clickhouse", "chdb"}},
 	} {

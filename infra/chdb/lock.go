@@ -9,6 +9,9 @@ import (
 	"syscall"
 )
 
+// ErrInUse means that another process has the engine's directory open.
+var ErrInUse = errors.New("in use")
+
 // lock takes the lock file for this process or names the process that has it.
 // It is freed by closing the file, and by the kernel if the process dies.
 func lock(path string) (*os.File, error) {
@@ -20,7 +23,7 @@ func lock(path string) (*os.File, error) {
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		pid, _ := io.ReadAll(io.LimitReader(file, 32))
 		file.Close()
-		return nil, fmt.Errorf("%s is held by process %s: one process at a time can open a ClickHouse directory", path, strings.TrimSpace(string(pid)))
+		return nil, fmt.Errorf("%s is %w by process %s: one process at a time can open a ClickHouse directory", path, ErrInUse, strings.TrimSpace(string(pid)))
 	}
 	if err == nil {
 		err = file.Truncate(0)
