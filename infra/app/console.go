@@ -44,7 +44,7 @@ func consoleRoutes(n *node) []console.Route {
 		console.Looks(n.log),
 		console.AsOf(n.past),
 		console.Seals(n.sealer()),
-		console.Projections(n.engine, func(ctx context.Context, text string) (events.Cursor, error) { return moment(ctx, n.tail, text) }),
+		console.Projections(n.engine, func(ctx context.Context, text string) (events.Cursor, error) { return cursorAt(ctx, n.tail, text) }),
 		console.Exports(n.exports, n.cfg.Zone),
 		console.Visible(&visible.Reader{Reader: x}),
 	)

@@ -95,7 +95,7 @@ func (l local) wanted(ctx context.Context, req console.ReplayRequest) (o project
 		o.Throttle = 1 // nobody chats
 	}
 	if err = l.engine.Opened(ctx); err == nil && req.To != "" {
-		o.To, err = moment(ctx, l.tail, req.To)
+		o.To, err = cursorAt(ctx, l.tail, req.To)
 	}
 	return o, err
 }

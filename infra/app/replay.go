@@ -176,9 +176,9 @@ func parseThrottle(s string) (float64, error) {
 	return n / 100, nil
 }
 
-// moment reads a time, a position, or positions joined by commas, as a cursor of
+// cursorAt reads a time, a position, or positions joined by commas, as a cursor of
 // all partitions: the last record of each that was written by then.
-func moment(ctx context.Context, t *tail.Tail, text string) (events.Cursor, error) {
+func cursorAt(ctx context.Context, t *tail.Tail, text string) (events.Cursor, error) {
 	for _, form := range []string{time.RFC3339Nano, "2006-01-02T15:04Z07:00"} {
 		if then, err := time.Parse(form, text); err == nil {
 			return t.AsOf(ctx, then)
