@@ -1,9 +1,12 @@
 package system
 
 import (
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -37,7 +40,9 @@ func startNodes(t *testing.T, brokers string, args ...string) *nodes {
 	n := &nodes{t: t, engine: freeAddr(t)}
 	engine(t, t.TempDir(), n.engine)
 	for range 3 {
-		s := &server{t: t, dir: t.TempDir(), addr: freeAddr(t), args: append([]string{"--kafka-brokers", brokers, "--clickhouse", "http://" + n.engine}, args...)}
+		s := &server{t: t, dir: t.TempDir(), addr: freeAddr(t), args: append([]string{
+			"--kafka-brokers", brokers, "--clickhouse", "http://" + n.engine, "--audit-key", auditSeed, "--seal-interval", "500ms",
+		}, args...)}
 		n.all = append(n.all, s)
 		s.launch()
 		t.Cleanup(s.kill)
@@ -285,7 +290,48 @@ func testNodes(t *testing.T, brokers string, args ...string) {
 		}
 	}
 	step(fmt.Sprintf("%d messages, each where it should be", total))
+	n.sealed()
+	out, errs, code = run(t, nil, append([]string{"audit", "verify", "--log", "--data", a.dir, "--kafka-brokers", brokers}, onlyOfTheLog(args)...)...)
+	if code != 0 || !strings.Contains(out, "c0 holds") {
+		t.Errorf("verify: %d %s%s", code, out, errs)
+	}
+	step("all nodes have sealed the same log")
 }
+
+// sealed waits until every node has the checkpoints of everything, whoever signed
+// them, and no contradiction.
+func (n *nodes) sealed() {
+	n.t.Helper()
+	for _, s := range n.all {
+		wait(n.t, "the checkpoints on "+s.addr, time.Minute, func() bool {
+			r, err := http.Get("http://" + s.addr + "/metrics")
+			if err != nil {
+				n.t.Fatal(err)
+			}
+			defer r.Body.Close()
+			b, _ := io.ReadAll(r.Body)
+			text := string(b)
+			if !strings.Contains(text, "\nlishi_seal_contradictions 0\n") {
+				n.t.Fatalf("%s found a contradiction: %s", s.addr, s.log)
+			}
+			lags := regexp.MustCompile(`(?m)^lishi_seal_lag_records\{.*\} (\d+)$`).FindAllStringSubmatch(text, -1)
+			return len(lags) > 3 && !slices.ContainsFunc(lags, func(l []string) bool { return l[1] != "0" })
+		})
+	}
+}
+
+// onlyOfTheLog are the settings that the audit commands take.
+func onlyOfTheLog(args []string) (out []string) {
+	for i := 0; i < len(args); i += 2 {
+		if args[i] == "--topic-prefix" || args[i] == "--audit-key" {
+			out = append(out, args[i], args[i+1])
+		}
+	}
+	return append(out, "--audit-key", auditSeed)
+}
+
+// auditSeed signs what several nodes seal.
+var auditSeed = base64.RawURLEncoding.EncodeToString([]byte("an audit key's seed has 32 bytes"))
 
 // pauseOfANode is longer than a session.
 const pauseOfANode = 10 * time.Second
