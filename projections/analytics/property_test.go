@@ -237,7 +237,7 @@ func TestFiguresAreWhatHappened(t *testing.T) {
 		case 0:
 			again(t, w.DB)
 		case 1:
-			if err := w.Engine.Replay(context.Background(), rapid.SampledFrom([]string{history.Name, friends.Name, groups.Name}).Draw(rt, "replay"), nil); err != nil {
+			if err := w.Engine.Replay(context.Background(), []string{rapid.SampledFrom([]string{history.Name, friends.Name, groups.Name}).Draw(rt, "replay")}, projections.Replaying{}); err != nil {
 				rt.Fatal(err)
 			}
 		case 2:

@@ -3,7 +3,6 @@ package asof
 import (
 	"context"
 	"fmt"
-	"math"
 	"strings"
 
 	"lishi/events"
@@ -53,66 +52,70 @@ func (q span) Run(ctx context.Context, r projections.Reader, _ string) (projecti
 	if err != nil {
 		return projections.Page{}, err
 	}
-	var found Span
 	last := q.at.Positions[r.Book.Layout().Partition(s)]
-	edges := []struct {
-		of **Step
-		at edge
-	}{
-		{&found.First, edge{from: 0}}, {&found.Last, edge{below: math.MaxInt64}},
-		{&found.At, edge{below: last + 1}}, {&found.Next, edge{from: last + 1}},
+	all, err := candidates(ctx, r, s, last)
+	if err != nil {
+		return projections.Page{}, err
 	}
-	for _, e := range edges {
-		if *e.of, err = e.at.find(ctx, r, s); err != nil {
-			return projections.Page{}, err
-		}
+	step := func(c change) *Step {
+		p := events.Position{Partition: r.Book.Layout().Partition(s), Offset: int64(c.offset)}
+		return &Step{p.String(), r.Dates.At(c.recorded)}
 	}
-	if found.At != nil {
-		at, err := events.ParsePosition(found.At.Position)
-		if err != nil {
-			return projections.Page{}, err
+	var found Span
+	for _, c := range all { // the oldest first
+		if found.First == nil {
+			found.First = step(c)
 		}
-		if found.Previous, err = (edge{below: at.Offset}).find(ctx, r, s); err != nil {
-			return projections.Page{}, err
+		switch {
+		case int64(c.offset) <= last:
+			found.Previous, found.At = found.At, step(c)
+		case found.Next == nil:
+			found.Next = step(c)
 		}
+		found.Last = step(c)
 	}
 	return projections.Page{List: found}, nil
 }
 
-// edge asks for the last change below an offset or, where below is 0, for the
-// first from one on.
-type edge struct{ from, below int64 }
+type change struct {
+	offset   uint64
+	recorded int64
+}
 
-func (e edge) find(ctx context.Context, r projections.Reader, s events.Stream) (found *Step, err error) {
-	where, which, order := fmt.Sprintf("offset < %d", e.below), "ax", "DESC"
-	if e.below == 0 {
-		where, which, order = fmt.Sprintf("offset >= %d", e.from), "in", "ASC"
+// candidates are some changes of a conversation, the oldest first: the first, the
+// last, the last two up to an offset and the first after it are among them.
+func candidates(ctx context.Context, r projections.Reader, s events.Stream, last int64) ([]change, error) {
+	var parts []string
+	part := func(format string, args ...any) {
+		parts = append(parts, "SELECT o, t FROM ("+fmt.Sprintf(format, args...)+")")
 	}
-	// Messages lie in the order of the log: one is read, however many there are.
-	parts := []string{fmt.Sprintf("SELECT * FROM (SELECT offset AS o, recorded AS t FROM %s WHERE conversation = {c:String} AND %s ORDER BY conversation %s, offset %s LIMIT 1)",
-		r.Table("messages"), where, order, order)}
-	part := func(table, of string) {
-		parts = append(parts, fmt.Sprintf("SELECT m%s(offset) AS o, argM%[1]s(recorded, offset) AS t FROM %s WHERE %s AND %s HAVING count() > 0",
-			which, r.Table(table), of, where))
+	upTo, after := fmt.Sprintf("offset < %d", last+1), fmt.Sprintf("offset > %d", max(last, 0))
+	// Messages lie in the order of the log: a few are read, however many there are.
+	for _, edge := range [][3]string{{"1", "ASC", "1"}, {"1", "DESC", "1"}, {upTo, "DESC", "2"}, {after, "ASC", "1"}} {
+		part("SELECT offset AS o, recorded AS t FROM %s WHERE conversation = {c:String} AND %s ORDER BY conversation %s, offset %[3]s LIMIT %s", r.Table("messages"), edge[0], edge[1], edge[2])
 	}
-	part("versions", "conversation = {c:String}")
+	table := func(name, of string) {
+		part(`SELECT arrayJoin([(min(offset), argMin(recorded, offset)), (max(offset), argMax(recorded, offset)),
+			(minIf(offset, %s), argMinIf(recorded, offset, %[1]s))]) AS c, c.1 AS o, c.2 AS t FROM %[2]s WHERE %[3]s`, after, r.Table(name), of)
+		part("SELECT offset AS o, recorded AS t FROM %s WHERE %s AND %s ORDER BY offset DESC LIMIT 2", r.Table(name), of, upTo)
+	}
+	table("versions", "conversation = {c:String}")
 	if s.Kind == events.Group {
-		part("groups", "group_id = {a:String}")
-		part("group_members", "group_id = {a:String}")
+		table("groups", "group_id = {a:String}")
+		table("group_members", "group_id = {a:String}")
 	} else {
-		part("friends", "user = {a:String} AND friend = {b:String}")
-		part("blocks", "user = {a:String} AND other = {b:String}")
-		part("blocks", "user = {b:String} AND other = {a:String}")
+		table("friends", "user = {a:String} AND friend = {b:String}")
+		table("blocks", "user = {a:String} AND other = {b:String}")
+		table("blocks", "user = {b:String} AND other = {a:String}")
 	}
-	sql := fmt.Sprintf("SELECT o, t FROM (%s) ORDER BY o %s LIMIT 1 %s", strings.Join(parts, " UNION ALL "), order, projections.Nearby)
+	sql := fmt.Sprintf("SELECT DISTINCT o, t FROM (%s) WHERE o > 0 ORDER BY o %s", strings.Join(parts, " UNION ALL "), projections.Nearby)
 	args := []projections.Arg{{Name: "c", Value: s.Key()}, {Name: "a", Value: s.ID}, {Name: "b", Value: s.Peer}}
-	err = r.Select(ctx, sql, args, func(row projections.RowScanner) error {
-		var offset uint64
-		var recorded int64
-		err := row.Scan(&offset, &recorded)
-		p := events.Position{Partition: r.Book.Layout().Partition(s), Offset: int64(offset)}
-		found = &Step{p.String(), r.Dates.At(recorded)}
+	var all []change
+	err := r.Select(ctx, sql, args, func(row projections.RowScanner) error {
+		var c change
+		err := row.Scan(&c.offset, &c.recorded)
+		all = append(all, c)
 		return err
 	})
-	return found, err
+	return all, err
 }

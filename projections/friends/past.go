@@ -53,26 +53,18 @@ func Views(ctx context.Context, r projections.Reader, caller string, users iter.
 	}
 	found := map[string]View{}
 	ids := unique(users)
-	sql := fmt.Sprintf(`SELECT friend, argMax(remark, offset), argMax(folder, offset)
-		FROM %s WHERE user = {caller:String} AND friend IN {users:Array(String)}%s GROUP BY friend SETTINGS max_threads = 1`, r.Table("friend_views"), r.UpTo())
+	sql := fmt.Sprintf(`SELECT friend, argMax(remark, offset), argMax(folder, offset), false
+			FROM %s WHERE user = {caller:String} AND friend IN {users:Array(String)}%s GROUP BY friend
+		UNION ALL SELECT other, '', '', argMax(blocked, offset) AS now
+			FROM %s WHERE user = {caller:String} AND other IN {users:Array(String)}%[2]s GROUP BY other HAVING now
+		SETTINGS max_threads = 1`, r.Table("friend_views"), r.UpTo(), r.Table("blocks"))
 	err := lookUp(ctx, r, sql, caller, ids, func(row projections.RowScanner) error {
 		var id string
 		var v View
-		err := row.Scan(&id, &v.Remark, &v.FriendGroupID)
-		found[id] = v
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	sql = fmt.Sprintf(`SELECT other, argMax(blocked, offset) AS now
-		FROM %s WHERE user = {caller:String} AND other IN {users:Array(String)}%s GROUP BY other HAVING now SETTINGS max_threads = 1`, r.Table("blocks"), r.UpTo())
-	err = lookUp(ctx, r, sql, caller, ids, func(row projections.RowScanner) error {
-		var id string
-		var blocked bool
-		err := row.Scan(&id, &blocked)
-		v := found[id]
-		v.Blocked = blocked
+		err := row.Scan(&id, &v.Remark, &v.FriendGroupID, &v.Blocked)
+		if was, ok := found[id]; ok { // one row of each table
+			v = View{ledger.View{Remark: was.Remark + v.Remark, FriendGroupID: was.FriendGroupID + v.FriendGroupID}, was.Blocked || v.Blocked}
+		}
 		found[id] = v
 		return err
 	})
