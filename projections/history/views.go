@@ -47,5 +47,5 @@ func (Projection) Views() []projections.View {
 			{Name: "content", Type: "String", SQL: "m.content", Comment: "the text of this version; empty of a recall", Written: true},
 			{Name: "content_bytes", Type: "UInt64", SQL: "length(m.content)", Comment: "length of the text in bytes (UTF-8)"},
 		}...),
-	}}
+	}, couldSee()}
 }

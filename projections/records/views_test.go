@@ -29,8 +29,7 @@ func TestViews(t *testing.T) {
 	w.Do("ann", hi.Stream, events.FriendRemoved{})
 	w.Befriend("bob", "ann")
 	club, other := w.Create("club", "ann", "bob"), w.Create("other", "cyd")
-	w.Tell("bob", club, "for the club")
-	w.Tell("cyd", other, "for myself")
+	inClub, inOther := w.Tell("bob", club, "for the club"), w.Tell("cyd", other, "for myself")
 	w.Do("bob", club, events.GroupMemberQuit{GroupName: "Gclub"})
 	w.Do("bob", club, events.GroupJoined{GroupName: "Gclub"})
 	w.Do("ann", club, events.GroupRoleChanged{UserID: "bob", Role: events.Admin})
@@ -49,6 +48,11 @@ func TestViews(t *testing.T) {
 		"SELECT type, stream, actor, JSONExtractString(payload, 'content', 'plain') FROM chat.events WHERE position = '" + hi.Position.String() + "'": "message.sent p|ann|bob ann hi 你好",
 		"SELECT id, actor_name, toUnixTimestamp64Milli(said) = " + ms(hi) + " FROM chat.events WHERE position = '" + hi.Position.String() + "'":       hi.ID.String() + " Nann 1",
 		"SELECT count(), uniqExact(position) FROM chat.events":                                                                                        "25 25",
+		"SELECT user, since_position, until_position FROM chat.could_see WHERE position = '" + hi.Position.String() + "' ORDER BY user":               "ann  ;bob  ",
+		"SELECT user, until_position != '' FROM chat.could_see WHERE position = '" + inClub.Position.String() + "' AND change = 'sent' ORDER BY user": "ann 0;bob 1",
+		"SELECT position FROM chat.could_see WHERE user = 'cyd'":                                                                                      inOther.Position.String(),
+		"SELECT change FROM chat.could_see WHERE user = 'bob' AND message = '" + no.Position.String() + "' ORDER BY offset":                           "sent;recalled",
+		"SELECT user FROM chat_groups.could_see SETTINGS log_comment = 'other'":                                                                       "cyd",
 		// Only some groups, set by who opens the session.
 		"SELECT content FROM chat_groups.messages SETTINGS log_comment = 'club'":                                               "for the club",
 		"SELECT count() FROM chat_groups.messages":                                                                             "0",
@@ -56,7 +60,7 @@ func TestViews(t *testing.T) {
 		"SELECT count() FROM merge('chat_groups', '^events$') SETTINGS log_comment = 'other'":                                  "2",
 		"SELECT DISTINCT group_id FROM chat_groups.memberships SETTINGS log_comment = 'x\tother\ty'":                           "other",
 		"SELECT name FROM chat_groups.groups SETTINGS log_comment = 'other'":                                                   "Gother",
-		"SELECT arraySort(groupArray(name)) FROM system.tables WHERE database = 'chat_groups'":                                 "['events' 'groups' 'memberships' 'message_versions' 'messages']",
+		"SELECT arraySort(groupArray(name)) FROM system.tables WHERE database = 'chat_groups'":                                 "['could_see' 'events' 'groups' 'memberships' 'message_versions' 'messages']",
 		"SELECT groupUniqArray(database) FROM system.columns WHERE name IN ('content', 'payload') AND database LIKE 'chat_f%'": "[]",
 		"SELECT sum(content_bytes) FROM chat_figures.messages":                                                                 "34",
 	} {
