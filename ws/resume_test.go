@@ -50,7 +50,7 @@ func (f *feedOfTests) build(lag int64) {
 	}
 }
 
-func (f *feedOfTests) Backlog(_ context.Context, user string, p events.Partition, after, upTo int64, each func(events.Recorded) error) (int64, error) {
+func (f *feedOfTests) Backlog(_ context.Context, users []string, p events.Partition, after, upTo int64, each func(events.Recorded) error) (int64, error) {
 	f.mu.Lock()
 	f.used++
 	at := map[int64]events.Recorded{}
@@ -61,12 +61,14 @@ func (f *feedOfTests) Backlog(_ context.Context, user string, p events.Partition
 			if e.Position.Partition != p || o <= after || o > upTo {
 				continue
 			}
-			if s == events.UserStream(user) {
-				at[o] = e
-			} else if s.Kind == events.Group {
-				for _, i := range f.w.tail.Book().Relations(s).Intervals(s, user) {
-					if i.From < o && (i.To == 0 || o <= i.To) {
-						at[o] = e
+			for _, user := range users {
+				if s == events.UserStream(user) {
+					at[o] = e
+				} else if s.Kind == events.Group {
+					for _, i := range f.w.tail.Book().Relations(s).Intervals(s, user) {
+						if i.From < o && (i.To == 0 || o <= i.To) {
+							at[o] = e
+						}
 					}
 				}
 			}
@@ -348,7 +350,7 @@ func slowResume(t *testing.T, fed bool) {
 		}
 	}
 	w := newWorld(t, s)
-	w.server.resumes = make(chan struct{}, 1)
+	w.server.passes = make(chan struct{}, 1)
 	w.befriend("alice", "bob")
 	cursor := w.tail.Folded().String()
 	x := &traffic{w: w, length: 16000}
@@ -409,7 +411,7 @@ func TestResumeWithoutTheFeed(t *testing.T) {
 // brokenFeed hands on one event and then fails.
 type brokenFeed struct{}
 
-func (brokenFeed) Backlog(_ context.Context, _ string, p events.Partition, after, _ int64, each func(events.Recorded) error) (int64, error) {
+func (brokenFeed) Backlog(_ context.Context, _ []string, p events.Partition, after, _ int64, each func(events.Recorded) error) (int64, error) {
 	each(events.Recorded{Position: events.Position{Partition: p, Offset: after + 1}, Event: events.Event{Body: events.Foreign{}}})
 	return after + 1, errors.New("the database is down")
 }

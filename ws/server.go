@@ -42,6 +42,7 @@ type Tail interface {
 	CatchUp(context.Context, events.Partition) error
 	Between(events.Partition, func(folded int64))
 	Range(ctx context.Context, p events.Partition, after, upTo int64, each tail.Each) error
+	Holds(p events.Partition, after int64) bool
 }
 
 // Metrics counts what happens. Its methods are called on hot paths.
@@ -74,8 +75,8 @@ type Options struct {
 	AtOnce int
 	// RecallWindow is how long a sender can recall, as push 8 tells (0: never).
 	RecallWindow time.Duration
-	// LogGap is how many records a resume reads from the log before it turns to
-	// the feed (10 000).
+	// LogGap is how many records the log is gone over for one resume before it
+	// turns to the feed (10 000).
 	LogGap int64
 
 	Metrics Metrics
@@ -149,7 +150,8 @@ type Server struct {
 	up         *wire.Upgrader
 	hub        *hub
 	partitions []events.Partition
-	resumes    chan struct{} // bounds the backlogs being read
+	near, far  []*gatherer   // of each partition: who read what connections missed
+	passes     chan struct{} // bounds how many of them read
 
 	keys   atomic.Uint64   // how often the keys of tokens have changed
 	base   context.Context // of all work; ends when Shutdown gives up
@@ -167,10 +169,14 @@ func New(verify Verify, h Handler, t Tail, q Queries, f Feed, o Options) *Server
 	s := &Server{
 		o: o, urls: urls, verify: verify, handler: h, tail: t, queries: q, feed: f,
 		up: wire.NewUpgrader(o.Wire), partitions: t.Book().Layout().Partitions(),
-		resumes: make(chan struct{}, maxResumes), idle: make(chan struct{}, 1),
+		passes: make(chan struct{}, maxPasses), idle: make(chan struct{}, 1),
 	}
 	s.hub = newHub(len(s.partitions), o)
 	s.base, s.cancel = context.WithCancel(context.Background())
+	for _, p := range s.partitions {
+		s.near = append(s.near, &gatherer{server: s, partition: p, pass: (*gatherer).near})
+		s.far = append(s.far, &gatherer{server: s, partition: p, pass: (*gatherer).far})
+	}
 	return s
 }
 

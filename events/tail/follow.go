@@ -126,6 +126,13 @@ func (p *part) holds(after int64) bool {
 	return after >= p.base
 }
 
+// Holds tells whether everything that a partition got after the offset is in
+// memory.
+func (t *Tail) Holds(p events.Partition, after int64) bool {
+	part := t.parts[p]
+	return part != nil && part.holds(after)
+}
+
 // At is the record at a position: from memory while it is recent and was
 // admitted, else from the log.
 func (t *Tail) At(ctx context.Context, p events.Position) (events.Recorded, error) {

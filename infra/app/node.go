@@ -267,11 +267,14 @@ type backlog struct {
 	book *ledger.Book
 }
 
-func (b backlog) Backlog(ctx context.Context, user string, p events.Partition, after, upTo int64, each func(events.Recorded) error) (int64, error) {
-	wants := []feed.Want{{Audience: feed.Audience(events.UserStream(user).Key())}}
+func (b backlog) Backlog(ctx context.Context, users []string, p events.Partition, after, upTo int64, each func(events.Recorded) error) (int64, error) {
+	var wants []feed.Want
 	relations := b.book.Ledger(p).Relations()
-	for _, g := range relations.Groups(user) {
-		wants = append(wants, feed.Want{Audience: feed.Audience(g.Key()), Intervals: relations.Intervals(g, user)})
+	for _, user := range users {
+		wants = append(wants, feed.Want{Audience: feed.Audience(events.UserStream(user).Key())})
+		for _, g := range relations.Groups(user) {
+			wants = append(wants, feed.Want{Audience: feed.Audience(g.Key()), Intervals: relations.Intervals(g, user)})
+		}
 	}
 	return b.feed.Read(ctx, p, after, upTo, wants, each)
 }

@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"lishi/events"
@@ -32,7 +33,8 @@ type Backlog struct {
 const pageRows = 1024
 
 // Read hands on, in offset order and each once, the events of a partition in
-// (after, upTo] that any of the audiences got. It goes as far as the read model
+// (after, upTo] that any of the audiences got; an audience may stand among them
+// several times, with the intervals of several users. It goes as far as the read model
 // does, and says how far that was: from there on, the log tells. passed is after
 // where there is no read model yet.
 func (b Backlog) Read(ctx context.Context, p events.Partition, after, upTo int64, wants []Want, each func(events.Recorded) error) (passed int64, err error) {
@@ -57,12 +59,11 @@ func (b Backlog) Read(ctx context.Context, p events.Partition, after, upTo int64
 // offsets finds which events, from after on, the audiences got. last is how far
 // it looked.
 func (b Backlog) offsets(ctx context.Context, tables projections.Tables, p events.Partition, after, upTo int64, wants []Want) (offsets []uint64, last int64, err error) {
-	byAudience := map[string]Want{}
-	var audiences []string
+	byAudience := map[string][]Want{}
 	for _, w := range wants {
-		byAudience[string(w.Audience)] = w
-		audiences = append(audiences, string(w.Audience))
+		byAudience[string(w.Audience)] = append(byAudience[string(w.Audience)], w)
 	}
+	audiences := slices.Sorted(maps.Keys(byAudience))
 	rows, err := b.DB.Query(ctx, fmt.Sprintf(`SELECT audience, offset FROM %s
 		WHERE audience IN {audiences:Array(String)} AND partition = {partition:String} AND offset > {after:Int64} AND offset <= {upTo:Int64}
 		ORDER BY offset LIMIT {limit:UInt32} WITH TIES`, tables["feed"]),
@@ -82,7 +83,7 @@ func (b Backlog) offsets(ctx context.Context, tables projections.Tables, p event
 		}
 		last = int64(offset)
 		known := len(offsets) > 0 && offsets[len(offsets)-1] == offset
-		if !known && byAudience[audience].covers(last) {
+		if !known && slices.ContainsFunc(byAudience[audience], func(w Want) bool { return w.covers(last) }) {
 			offsets = append(offsets, offset)
 		}
 	}
