@@ -153,11 +153,14 @@ func (w *witness) sendCheckpoint(ctx context.Context, part *part, e Entry, old i
 			if err != nil || size < 0 {
 				return "", fmt.Errorf("the witness names a size that is none: %.60q", answer)
 			}
-			part.mu.RLock()
-			end := part.end
-			part.mu.RUnlock()
-			if size > end {
-				w.s.contradicted(part.p, fmt.Sprintf("witness %s has a checkpoint of %d records, and the log has %d: it was rolled back", w.url, size, end))
+			if size > e.Size { // another node may have sealed more by now
+				ends, err := w.s.log.Ends(ctx)
+				if err != nil {
+					return "", err
+				}
+				if end := ends[part.p] + 1; size > end {
+					w.s.contradicted(part.p, fmt.Sprintf("witness %s has a checkpoint of %d records, and the log has %d: it was rolled back", w.url, size, end))
+				}
 			}
 			if size > e.Size {
 				return "", fmt.Errorf("the witness has %d records already, this checkpoint %d", size, e.Size)
