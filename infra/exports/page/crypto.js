@@ -4,6 +4,7 @@
 
 const K256 = new Int32Array(64)
 const H256 = new Int32Array(8)
+const W = new Int32Array(64) // the block being compressed
 const K512 = new BigUint64Array(80)
 const H512 = new BigUint64Array(8)
 ;(() => {
@@ -35,7 +36,6 @@ class Sha256 {
     this.block = new Uint8Array(64)
     this.filled = 0
     this.length = 0
-    this.w = new Int32Array(64)
   }
 
   update(bytes) {
@@ -71,7 +71,7 @@ class Sha256 {
   }
 
   compress(b, at) {
-    const w = this.w
+    const w = W
     const k = K256
     for (let i = 0; i < 16; i++, at += 4) w[i] = (b[at] << 24) | (b[at + 1] << 16) | (b[at + 2] << 8) | b[at + 3]
     for (let i = 16; i < 64; i++) {

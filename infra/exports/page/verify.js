@@ -19,7 +19,17 @@ class Broken extends Error {
 }
 
 const utf8 = new TextEncoder()
-const text = (bytes) => new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+/** UTF-8 as text, or an error. Most is short and ASCII, for which a decoder is slow. */
+function text(bytes) {
+  if (bytes.length > 100) return decoder.decode(bytes)
+  let s = ''
+  for (let i = 0; i < bytes.length; i++) {
+    if (bytes[i] > 127) return decoder.decode(bytes)
+    s += String.fromCharCode(bytes[i])
+  }
+  return s
+}
 /** Go reads half of a surrogate pair as U+FFFD. */
 const wellFormed = (s) => s.replace(/\p{Surrogate}/gu, '\ufffd')
 const same = (a, b) => a.length === b.length && a.every((byte, i) => byte === b[i])
@@ -164,8 +174,8 @@ function attribute({ name, value }) {
   return /^[a-z0-9]+$/.test(is) && is !== 'data' && !is.startsWith('lishi') ? is : undefined
 }
 
-/** The line of events.jsonl that a record has. */
-function lineOf(position, record) {
+/** The line of events.jsonl that a record has; base64 is its canonical encoding. */
+function lineOf(position, record, base64) {
   let line = '{'
   const seen = new Set()
   for (const h of record.headers) {
@@ -173,7 +183,7 @@ function lineOf(position, record) {
     if (name && !seen.has(name)) line += `${JSON.stringify(name)}:${JSON.stringify(h.value)},`
     if (name) seen.add(name)
   }
-  line += `"lishiposition":${JSON.stringify(position)},"lishirecord":"${toBase64(record.raw)}"`
+  line += `"lishiposition":${JSON.stringify(position)},"lishirecord":"${base64}"`
   const value = record.value.every((byte) => byte >= 0x20) ? maybeText(record.value) : undefined
   if (value !== undefined && isJSON(value)) return `${line},"data":${value}}`
   return `${line},"data_base64":"${toBase64(record.value)}"}`
@@ -216,9 +226,7 @@ async function* pieces(blob) {
 async function* lines(blob) {
   let rest = new Uint8Array(0)
   for await (const piece of pieces(blob)) {
-    const all = new Uint8Array(rest.length + piece.length)
-    all.set(rest)
-    all.set(piece, rest.length)
+    const all = joined(rest, piece)
     let begin = 0
     for (let end = all.indexOf(10); end >= 0; end = all.indexOf(10, begin)) {
       yield all.subarray(begin, end)
@@ -231,57 +239,53 @@ async function* lines(blob) {
 
 /** The rows of a table (RFC 4180, CRLF), byte for byte. */
 async function* rowsOf(blob) {
-  const fail = () => new Error('it is not CSV as packages have it')
-  const decode = (bytes) => text(Uint8Array.from(bytes))
-  let row = []
-  let field = []
-  let begun = false // something of a field was read
-  let quoted = false
-  let quote = false // the last byte was a quote in quotes
-  let cr = false
+  let rest = new Uint8Array(0)
   for await (const piece of pieces(blob)) {
-    for (const c of piece) {
-      if (cr) {
-        if (c !== 10) throw fail()
-        row.push(decode(field))
-        yield row
-        row = []
-        field = []
-        begun = quote = cr = false
-        continue
-      }
-      if (quoted && !quote) {
-        if (c === 34) quote = true
-        else field.push(c)
-        continue
-      }
-      if (quoted && c === 34) {
-        field.push(34)
-        quote = false
-        continue
-      }
-      if (quoted) {
-        quoted = quote = false
-        if (c !== 44 && c !== 13) throw fail()
-      }
-      if (c === 34) {
-        if (begun) throw fail()
-        quoted = begun = true
-      } else if (c === 44) {
-        row.push(decode(field))
-        field = []
-        begun = false
-      } else if (c === 13) {
-        cr = true
-      } else if (c === 10) {
-        throw fail()
-      } else {
-        begun = true
-        field.push(c)
-      }
+    const all = joined(rest, piece)
+    let at = 0
+    for (let row = rowAt(all, at); row; row = rowAt(all, at)) {
+      yield row.fields
+      at = row.end
     }
+    rest = all.slice(at)
   }
-  if (quoted || cr || begun || row.length > 0) throw fail()
+  if (rest.length > 0) throw noCSV()
+}
+
+const noCSV = () => new Error('it is not CSV as packages have it')
+
+/** The row that begins at a place, and where it ends; undefined if its end is not there yet. */
+function rowAt(all, at) {
+  for (const fields = []; at < all.length; at++) {
+    let end = at
+    if (all[at] === 34) {
+      let doubled = false
+      for (end = all.indexOf(34, at + 1); end >= 0 && all[end + 1] === 34; end = all.indexOf(34, end + 2)) doubled = true
+      if (end < 0 || end + 1 === all.length) return undefined
+      const field = text(all.subarray(at + 1, end))
+      fields.push(doubled ? field.replaceAll('""', '"') : field)
+      at = end + 1
+    } else {
+      while (end < all.length && all[end] !== 44 && all[end] !== 13) {
+        if (all[end] === 34 || all[end] === 10) throw noCSV()
+        end++
+      }
+      fields.push(text(all.subarray(at, end)))
+      at = end
+    }
+    if (all[at] === 44) continue
+    if (at + 1 >= all.length) return undefined
+    if (all[at] !== 13 || all[at + 1] !== 10) throw noCSV()
+    return { fields, end: at + 2 }
+  }
+  return undefined
+}
+
+function joined(a, b) {
+  const all = new Uint8Array(a.length + b.length)
+  all.set(a)
+  all.set(b, a.length)
+  return all
 }
 
 /**
@@ -388,9 +392,10 @@ class EventReader {
 
   async line(line) {
     const where = `events.jsonl, line ${this.lines}`
-    let says, record, position
+    let says, record, position, written
     try {
-      says = JSON.parse(text(line))
+      written = text(line)
+      says = JSON.parse(written)
       position = says.lishiposition
       const raw = fromBase64(says.lishirecord)
       if (!raw) throw new Error('its record is not base64')
@@ -398,7 +403,7 @@ class EventReader {
     } catch (error) {
       throw new Broken('event', where, error.message)
     }
-    if (!same(utf8.encode(lineOf(position, record)), line)) throw new Broken('event', where, 'it does not say what its record says')
+    if (lineOf(position, record, says.lishirecord) !== written) throw new Broken('event', where, 'it does not say what its record says')
     const [, partition, digits] = /^([^-]*)-(\d+)$/.exec(position) ?? []
     const offset = Number(digits)
     if (!Number.isSafeInteger(offset) || String(offset) !== digits) throw new Broken('event', where, `${JSON.stringify(position)} is not a position`)
