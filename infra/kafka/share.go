@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -61,7 +62,11 @@ func (l *Log) generations(ctx context.Context, group *kafka.ConsumerGroup, each 
 		if errors.Is(err, kafka.RebalanceInProgress) { // others came while it joined
 			continue
 		}
-		l.log.Warn("joining a consumer group", "error", err)
+		level := slog.LevelWarn // once: it is tried again several times a second
+		if failures > 0 {
+			level = slog.LevelDebug
+		}
+		l.log.Log(ctx, level, "joining a consumer group", "error", err)
 		if sleep(ctx, backoff(failures)) != nil {
 			return
 		}
