@@ -105,7 +105,7 @@ ClickHouse server. "lishi config" lists every setting with its value and origin.
 		return usageError{fmt.Errorf("%w (see %s --help)", err, c.CommandPath())}
 	})
 	root.PersistentFlags().BoolVar(&p.asJSON, "json", false, "results as JSON on stdout")
-	root.AddCommand(p.serve(), p.token(), p.imports(), p.replay(), p.verify(), p.logs(), p.audit(), p.events(), p.tail(), p.history(), p.backup(), p.restore(), p.engine(), p.config(), p.version(), p.bench())
+	root.AddCommand(p.serve(), p.token(), p.imports(), p.replay(), p.query(), p.verify(), p.logs(), p.audit(), p.events(), p.tail(), p.history(), p.backup(), p.restore(), p.engine(), p.config(), p.version(), p.bench())
 	for _, c := range all(root) {
 		if check := c.Args; check != nil {
 			c.Args = func(c *cobra.Command, args []string) error {

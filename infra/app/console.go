@@ -43,6 +43,7 @@ func consoleRoutes(n *node) []console.Route {
 		console.Explore(x, n.tail),
 		console.Looks(n.log),
 		console.AsOf(n.past),
+		console.SQL(n.sql),
 		console.Seals(n.sealer()),
 		console.Projections(n.engine, func(ctx context.Context, text string) (events.Cursor, error) { return cursorAt(ctx, n.tail, text) }),
 		console.Exports(n.exports, n.cfg.Zone),

@@ -11,6 +11,7 @@ import (
 	"lishi/infra/certificates"
 	"lishi/infra/chdb"
 	"lishi/infra/config"
+	sqlapi "lishi/infra/sql"
 	"lishi/infra/telemetry"
 )
 
@@ -53,7 +54,7 @@ do the same: --clickhouse https://lishi:PASSWORD@HOST:8123/lishi. Give it TLS to
 			}
 			l, scheme = tls.NewListener(l, t), "https"
 		}
-		e, err := chdb.Open(chdb.Options{Dir: filepath.Join(cfg.Data, "clickhouse"), Library: cfg.CHDB, MaxMemory: cfg.EngineMemory})
+		e, err := chdb.Open(chdb.Options{Dir: filepath.Join(cfg.Data, "clickhouse"), Library: cfg.CHDB, MaxMemory: cfg.EngineMemory, Roles: sqlapi.Grants()})
 		if err != nil {
 			return err
 		}

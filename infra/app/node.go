@@ -18,8 +18,10 @@ import (
 	"lishi/infra/console"
 	"lishi/infra/exports"
 	"lishi/infra/kafka"
+	"lishi/infra/looks"
 	"lishi/infra/seals"
 	"lishi/infra/snapshots"
+	sqlapi "lishi/infra/sql"
 	"lishi/infra/telemetry"
 	"lishi/infra/tokens"
 	"lishi/projections"
@@ -62,6 +64,7 @@ type node struct {
 	seals     *seals.Sealer
 
 	presence *presence.Board
+	sql      *sqlapi.Endpoint // nil where ClickHouse can't be asked over HTTP
 
 	open   closers
 	cancel context.CancelFunc
@@ -135,6 +138,9 @@ func openNode(ctx context.Context, cfg config.Config, logger *slog.Logger) (_ *n
 	}
 	n.open.add(n.exports.Close)
 	n.started, n.history = time.Now(), telemetry.NewHistory(n.metrics, sampleEvery, samplesKept)
+	if n.sql, err = openSQL(cfg, n.db, &looks.Recorder{Log: n.log}, n.keys.Verify, n.metrics, logger); err != nil {
+		return nil, err
+	}
 	n.console = n.openConsole()
 	n.metrics.Register(state{n}, sealFigures{n})
 	return n, nil
@@ -147,6 +153,7 @@ const queryConns = 12
 func openDB(cfg config.Config, logger *slog.Logger) (*clickhouse.DB, error) {
 	o := clickhouse.Options{
 		DSN: cfg.ClickHouse, DataDir: filepath.Join(cfg.Data, "clickhouse"), Library: cfg.CHDB, MaxMemory: cfg.EngineMemory,
+		MaxConns: 16 + cfg.SQLAtOnce, Roles: sqlapi.Grants(),
 	}
 	files := certificates.ClientFiles{CA: cfg.ClickHouseCA, Cert: cfg.ClickHouseCert, Key: cfg.ClickHouseKey}
 	var err error
@@ -236,7 +243,7 @@ func (n *node) stop(ctx context.Context) error {
 
 func (n *node) verify(token string, now time.Time) (ws.Claims, error) {
 	c, err := n.keys.Verify(token, now)
-	return ws.Claims(c), err
+	return ws.Claims{UserID: c.UserID, Name: c.Name, Role: c.Role, Expires: c.Expires}, err
 }
 
 // recent is the log for commands: what was read lately need not be fetched again.

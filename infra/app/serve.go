@@ -58,6 +58,13 @@ func (p *program) run(ctx context.Context, cfg config.Config, all []config.Setti
 	if err != nil {
 		return err
 	}
+	forSQL, err := listenSQL(ctx, cfg, all, logger)
+	if err != nil {
+		return err
+	}
+	if forSQL != nil {
+		defer forSQL.Close()
+	}
 	scheme := ""
 	if cfg.TLSCert != "" {
 		t, err := certificates.Server(cfg.TLSCert, cfg.TLSKey, logger)
@@ -67,6 +74,9 @@ func (p *program) run(ctx context.Context, cfg config.Config, all []config.Setti
 		l, scheme = tls.NewListener(l, t), "s"
 		if forConsole != nil {
 			forConsole = tls.NewListener(forConsole, t)
+		}
+		if forSQL != nil {
+			forSQL = tls.NewListener(forSQL, t)
 		}
 	}
 	if err := debug(ctx, cfg.DebugListen); err != nil {
@@ -85,6 +95,7 @@ func (p *program) run(ctx context.Context, cfg config.Config, all []config.Setti
 	served := make(chan error, 2)
 	go func() { served <- server.Serve(l) }()
 	endConsole := n.serveConsole(forConsole, networks, served)
+	endSQL := n.serveSQL(forSQL, networks, served)
 	failed := n.start()
 
 	go func() {
@@ -97,6 +108,9 @@ func (p *program) run(ctx context.Context, cfg config.Config, all []config.Setti
 			}
 			p.greet(l.Addr(), scheme, cfg, time.Since(begun))
 			p.greetConsole(n, forConsole, scheme)
+			if forSQL != nil {
+				fmt.Fprintf(p.out, "  sql      http%s://%s/ (docs/sql.md)\n", scheme, forSQL.Addr())
+			}
 		case <-ctx.Done():
 		}
 	}()
@@ -113,6 +127,7 @@ func (p *program) run(ctx context.Context, cfg config.Config, all []config.Setti
 	defer cancel()
 	l.Close()
 	endConsole(grace)
+	endSQL(grace)
 	err = errors.Join(err, n.stop(grace))
 	if closing := server.Shutdown(grace); closing != nil {
 		server.Close()

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -55,7 +56,7 @@ func (p *program) token() *cobra.Command {
 	var claims tokens.Claims
 	var ttl time.Duration
 	c := settings(&cobra.Command{
-		Use:   "token --user ID [--name NAME] [--role auditor|analyst|admin] [--ttl 720h]",
+		Use:   "token --user ID [--name NAME] [--role auditor|analyst|admin|groups|figures] [--ttl 720h]",
 		Short: "Make a token for a user, signed with the configured or the data directory's HS256 key",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -64,9 +65,12 @@ func (p *program) token() *cobra.Command {
 				return err
 			}
 			switch claims.Role {
-			case "", "auditor", "analyst", "admin":
+			case "", "auditor", "analyst", "admin", "groups", "figures":
 			default:
-				return usageError{fmt.Errorf("role %q is not auditor, analyst or admin", claims.Role)}
+				return usageError{fmt.Errorf("role %q is not auditor, analyst, admin, groups or figures", claims.Role)}
+			}
+			if (claims.Role == "groups") != (len(claims.Groups) > 0) {
+				return usageError{errors.New("--groups names the groups that the role groups may read of, and goes with it alone")}
 			}
 			if claims.UserID == "" || len(claims.UserID) > 64 {
 				return usageError{fmt.Errorf("--user needs an id of 1 to 64 bytes")}
@@ -91,7 +95,8 @@ func (p *program) token() *cobra.Command {
 	}, config.Tokens)
 	c.Flags().StringVar(&claims.UserID, "user", "", "user id (sub)")
 	c.Flags().StringVar(&claims.Name, "name", "", "nickname")
-	c.Flags().StringVar(&claims.Role, "role", "", "auditor, analyst or admin")
+	c.Flags().StringVar(&claims.Role, "role", "", "auditor, analyst or admin; of the SQL endpoint alone: groups (only those of --groups), figures (nothing that people wrote)")
+	c.Flags().StringSliceVar(&claims.Groups, "groups", nil, "ids of groups, joined by commas")
 	c.Flags().DurationVar(&ttl, "ttl", 30*24*time.Hour, "how long it is valid; 0: for ever")
 	return c
 }

@@ -46,8 +46,8 @@ func compressed(w http.ResponseWriter, r *http.Request) io.WriteCloser {
 	return plain{w}
 }
 
-// decompressed is what a request's body says.
-func decompressed(r *http.Request) (io.Reader, error) {
+// Decompressed is what a request's body says, however it is packed.
+func Decompressed(r *http.Request) (io.Reader, error) {
 	if on(r.URL.Query().Get("decompress")) {
 		return &unpacked{from: compress.NewReader(r.Body)}, nil
 	}

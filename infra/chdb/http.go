@@ -141,7 +141,7 @@ func parse(r *http.Request) (q request, err error) {
 	if on(values.Get("session_check")) {
 		return q, &Error{Code: 372, Name: "SESSION_NOT_FOUND", Message: "Code: 372. DB::Exception: Session not found: every request stands alone here. (SESSION_NOT_FOUND)"}
 	}
-	body, err := decompressed(r)
+	body, err := Decompressed(r)
 	if err != nil {
 		return q, err
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"reflect"
 	"strings"
 	"time"
@@ -44,6 +45,9 @@ type Options struct {
 
 	// MaxMemory bounds the embedded engine, in bytes. Default 1 GiB.
 	MaxMemory int64
+
+	// Roles that the embedded engine's sessions can be limited to; see chdb.Options.
+	Roles map[string][]string
 
 	// MaxConns bounds the statements under way at a time; others wait.
 	// Default 16.
@@ -91,7 +95,7 @@ func Open(o Options) (*DB, error) {
 }
 
 func openEmbedded(o Options) (*DB, error) {
-	engine, err := chdb.Open(chdb.Options{Dir: o.DataDir, Library: o.Library, MaxMemory: o.MaxMemory, MaxConns: o.MaxConns})
+	engine, err := chdb.Open(chdb.Options{Dir: o.DataDir, Library: o.Library, MaxMemory: o.MaxMemory, MaxConns: o.MaxConns, Roles: o.Roles})
 	if err != nil {
 		return nil, err
 	}
@@ -166,6 +170,24 @@ func (db *DB) beside(options *ch.Options) (*DB, error) {
 		return nil, fmt.Errorf("opening ClickHouse once more: %w", err)
 	}
 	return &DB{conn: conn, options: options, engine: db.engine}, nil
+}
+
+// HTTP is the way to this ClickHouse's HTTP interface, and its url with user and
+// password. A server whose DSN is of the native protocol has none here.
+func (db *DB) HTTP() (http.RoundTripper, *url.URL, error) {
+	if db.engine != nil {
+		return db.engine.Transport(), &url.URL{Scheme: "http", Host: "embedded", Path: "/"}, nil
+	}
+	if db.options.Protocol != ch.HTTP {
+		return nil, nil, errors.New("its DSN is of the native protocol, not http or https")
+	}
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.TLSClientConfig, t.DisableCompression = db.options.TLS, true
+	u := &url.URL{Scheme: "http", Host: db.options.Addr[0], Path: "/", User: url.UserPassword(db.options.Auth.Username, db.options.Auth.Password)}
+	if db.options.TLS != nil {
+		u.Scheme = "https"
+	}
+	return t, u, nil
 }
 
 // Engine is the embedded engine, nil with a server.

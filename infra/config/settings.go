@@ -16,6 +16,14 @@ type Config struct {
 	Console        string `name:"console" part:"console" default:"127.0.0.1:8081" help:"address of the console, for admins, auditors and analysts alone; off: none. Commands that speak to a running lishi look for it there, or at a url"`
 	TrustedProxies string `name:"trusted-proxies" default:"" help:"addresses and networks (10.0.0.0/8), joined by commas, whose X-Forwarded-For and X-Forwarded-Proto are believed"`
 
+	SQL         string        `name:"sql" part:"sql" default:"127.0.0.1:8123" help:"address of the read-only SQL endpoint, which speaks ClickHouse's HTTP interface; off: none. lishi query looks for it there, or at a url"`
+	SQLPassword string        `name:"sql-password" default:"" help:"password of the user lishi of the SQL endpoint, an analyst; empty: only tokens are passwords" secret:"true"`
+	SQLServer   string        `name:"sql-clickhouse" default:"" help:"http or https DSN by which people's SQL reaches a ClickHouse server, with a user of its own for it; empty: the setting clickhouse" secret:"true"`
+	SQLTime     time.Duration `name:"sql-time" part:"sql" default:"1m" help:"how long a statement of the SQL endpoint may take"`
+	SQLRows     int64         `name:"sql-rows" part:"sql" default:"0" help:"rows that an answer of the SQL endpoint may have; 0: any number"`
+	SQLMemory   int64         `name:"sql-memory" part:"sql" default:"268435456" help:"bytes that a statement of the SQL endpoint may use in ClickHouse"`
+	SQLAtOnce   int           `name:"sql-at-once" default:"4" help:"statements of the SQL endpoint under way at a time; others wait"`
+
 	Data string `name:"data" part:"log,models,tokens,engine,audit" default:"./data" help:"data directory: key, embedded log and embedded ClickHouse"`
 	Demo bool   `name:"demo" default:"false" help:"make five demo people and let anybody be one of them; never on a public address"`
 
@@ -90,6 +98,7 @@ const (
 	Tokens  Part = "tokens"
 	Audit   Part = "audit"   // the key of checkpoints
 	Console Part = "console" // where it is
+	SQL     Part = "sql"     // where it is, and its limits
 	Zone    Part = "zone"
 )
 

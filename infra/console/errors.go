@@ -45,6 +45,7 @@ var Reasons = []struct {
 	{RateLimited, http.StatusTooManyRequests, "too many requests at once; `Retry-After` says when to try again"},
 	{Unavailable, http.StatusServiceUnavailable, "the log or the read models can't answer now; nothing happened"},
 	{Timeout, http.StatusGatewayTimeout, "it took too long and was given up"},
+	{SQLRefused, http.StatusBadRequest, "ClickHouse refused the statement, or gave it up; the message is its own"},
 	{Internal, http.StatusInternalServerError, "a fault of lishi's own; its log says more"},
 }
 

@@ -12,6 +12,7 @@ import (
 // Metrics are the figures at /metrics. All methods are safe for concurrent use
 // and cheap enough for hot paths.
 type Metrics struct {
+	statements  *prometheus.HistogramVec
 	registry    *prometheus.Registry
 	connections prometheus.Gauge
 	commands    *prometheus.CounterVec
@@ -47,7 +48,9 @@ func NewMetrics() *Metrics {
 		syncs: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "lishi_sync_seconds", Help: "One cycle of the embedded log's group sync.", Buckets: buckets}),
 	}
-	m.registry.MustRegister(m.connections, m.commands, m.latency, m.pushes, m.closed, m.appends, m.appended, m.syncs,
+	m.statements = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "lishi_sql_seconds", Help: "Statements of people's SQL, until the end of their answer, by role and outcome.", Buckets: buckets}, []string{"role", "outcome"})
+	m.registry.MustRegister(m.statements, m.connections, m.commands, m.latency, m.pushes, m.closed, m.appends, m.appended, m.syncs,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -79,6 +82,11 @@ func (m *Metrics) Pushed(msgType string, n int) { m.pushes.WithLabelValues(msgTy
 func (m *Metrics) Appended(n int, took time.Duration) {
 	m.appended.Add(float64(n))
 	m.appends.Observe(took.Seconds())
+}
+
+// Asked counts one statement of people's SQL; outcome is answered or refused.
+func (m *Metrics) Asked(role, outcome string, took time.Duration) {
+	m.statements.WithLabelValues(role, outcome).Observe(took.Seconds())
 }
 
 // Synced counts one cycle of group sync.

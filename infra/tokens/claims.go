@@ -13,8 +13,9 @@ import (
 
 // claims is a token's payload.
 type claims struct {
-	Name string `json:"name,omitempty"`
-	Role string `json:"role,omitempty"`
+	Name   string   `json:"name,omitempty"`
+	Role   string   `json:"role,omitempty"`
+	Groups []string `json:"groups,omitempty"`
 	jwt.RegisteredClaims
 }
 
@@ -39,6 +40,11 @@ func (c *claims) UnmarshalJSON(raw []byte) error {
 			err = json.Unmarshal(v, &c.Name)
 		case "role":
 			err = json.Unmarshal(v, &c.Role)
+		case "groups":
+			// Issuers have groups of their own, which may be of another shape.
+			if json.Unmarshal(v, &c.Groups) != nil {
+				c.Groups = nil
+			}
 		case "exp":
 			c.ExpiresAt, err = date(v)
 		case "nbf":

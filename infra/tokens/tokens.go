@@ -18,7 +18,8 @@ import (
 type Claims struct {
 	UserID  string
 	Name    string
-	Role    string    // "", auditor, analyst or admin
+	Role    string    // "", auditor, analyst, admin, groups or figures
+	Groups  []string  // of the role groups: the groups that it may read of
 	Expires time.Time // zero: never
 }
 
@@ -132,7 +133,7 @@ func (k *Keys) Verify(token string, now time.Time) (Claims, error) {
 	if bad := c.check(now, k.issuer, k.audience); bad != "" {
 		return Claims{}, fmt.Errorf("%w: %w", ErrInvalid, bad)
 	}
-	out := Claims{UserID: c.Subject, Name: c.Name, Role: c.Role}
+	out := Claims{UserID: c.Subject, Name: c.Name, Role: c.Role, Groups: c.Groups}
 	if c.ExpiresAt != nil {
 		out.Expires = c.ExpiresAt.Time
 	}
@@ -207,5 +208,5 @@ func (k *Keys) Sign(c Claims) (string, error) {
 	if !c.Expires.IsZero() {
 		rc.ExpiresAt = jwt.NewNumericDate(c.Expires)
 	}
-	return jwt.NewWithClaims(jwt.SigningMethodHS256, claims{Name: c.Name, Role: c.Role, RegisteredClaims: rc}).SignedString(k.secret.material)
+	return jwt.NewWithClaims(jwt.SigningMethodHS256, claims{Name: c.Name, Role: c.Role, Groups: c.Groups, RegisteredClaims: rc}).SignedString(k.secret.material)
 }

@@ -126,7 +126,7 @@ func (s *server) start() {
 
 func (s *server) launch() {
 	s.t.Helper()
-	s.cmd = lishi(append([]string{"serve", "--listen", s.addr, "--console", "off", "--data", s.dir}, s.args...)...)
+	s.cmd = lishi(append([]string{"serve", "--listen", s.addr, "--console", "off", "--sql", "off", "--data", s.dir}, s.args...)...)
 	s.log = &safeBuffer{}
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	s.done = make(chan struct{})
