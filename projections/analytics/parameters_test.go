@@ -2,7 +2,10 @@ package analytics_test
 
 import (
 	"errors"
+	"maps"
 	"net/url"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -142,5 +145,27 @@ func TestFiguresAreDescribed(t *testing.T) {
 		if f.Title == "" || f.Doc == "" {
 			t.Errorf("%s says nothing", f.Name)
 		}
+	}
+}
+
+// The console's page has a name in both of its languages for whatever figures show.
+func TestThePageNamesEveryFigure(t *testing.T) {
+	raw, err := os.ReadFile("../../web/console/src/pages/analytics/texts.ts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := map[string]int{}
+	for _, hit := range regexp.MustCompile(`(?m)^ +((?:figure|doc|column)_\w+):`).FindAllSubmatch(raw, -1) {
+		named[string(hit[1])]++
+	}
+	want := map[string]int{}
+	for _, f := range analytics.Figures() {
+		want["figure_"+f.Name], want["doc_"+f.Name] = 2, 2
+		for _, c := range f.Columns {
+			want["column_"+c.Name] = 2
+		}
+	}
+	if !maps.Equal(named, want) {
+		t.Errorf("web/console/src/pages/analytics/texts.ts names %v, want %v", named, want)
 	}
 }
