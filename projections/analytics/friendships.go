@@ -5,7 +5,7 @@ var friendships = Figure{
 	Title: "New friendships",
 	Doc: `Friendships that began, and those that ended. Two people who part and become friends again begin a
 second time. An imported friendship begins with its first message.`,
-	Chart:      Chart{Kind: Bars, X: "period", Y: []string{"begun", "ended"}},
+	Chart:      Chart{Kind: Lines, X: "period", Y: []string{"begun", "ended"}},
 	Parameters: []string{"period", "week", "imported"},
 	Columns: []Column{
 		{"period", "first day of the period, or beginning of the hour"},

@@ -1,6 +1,7 @@
 // uPlot, fetched by the first chart that is drawn.
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
+import { exact } from '../shell/times'
 
 interface Look {
   kind: 'line' | 'bars'
@@ -11,6 +12,8 @@ interface Look {
   ink: string
   grid: string
   format: (value: number) => string
+  /** Told which point the pointer is over; null: none. */
+  over: (point: number | null) => void
 }
 
 export function draw(host: HTMLElement, look: Look): uPlot {
@@ -27,9 +30,10 @@ export function draw(host: HTMLElement, look: Look): uPlot {
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), look.zone),
       scales: { x: { time: true }, y: { range: (_, min, max) => [Math.min(0, min ?? 0), max > 0 ? max * 1.08 : 1] } },
       axes: [
-        { ...axis, values: times(look.zone), space: 70 },
+        { ...axis, values: times(look.zone), space: 70, size: 32 },
         { ...axis, size: 54, values: (_, splits) => splits.map((value) => look.format(value)) },
       ],
+      hooks: { setCursor: [(plot) => look.over(plot.cursor.idx ?? null)] },
       series: [
         {},
         ...look.labels.map((label, i) => ({
@@ -48,18 +52,18 @@ function alpha(colour: string, share: number): string {
   return colour.replace(/^rgb\((.*)\)$/, `rgba($1, ${share})`)
 }
 
-// Dates where days pass between ticks, else clocks: short, and the same in every language.
+// Months where months pass between ticks, dates where days do, else clocks: short,
+// and the same in every language.
 function times(zone: string): uPlot.Axis.DynamicValues {
-  const clock = new Intl.DateTimeFormat('sv-SE', { timeZone: zone, hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
-  const seconds = new Intl.DateTimeFormat('sv-SE', { timeZone: zone, hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' })
-  const day = new Intl.DateTimeFormat('sv-SE', { timeZone: zone, month: '2-digit', day: '2-digit' })
   return (_, splits) => {
     const step = (splits[1] ?? 0) - (splits[0] ?? 0)
     return splits.map((at) => {
-      const date = new Date(at * 1000)
-      if (step >= 86_400) return day.format(date)
-      const text = (step < 60 ? seconds : clock).format(date)
-      return text === '00:00' ? day.format(date) : text
+      const text = exact(at * 1000, zone)
+      if (step >= 27 * 86_400) return text.slice(0, 7)
+      const day = text.slice(5, 10)
+      if (step >= 86_400) return day
+      const clock = step < 60 ? text.slice(11) : text.slice(11, 16)
+      return clock === '00:00' ? day : clock
     })
   }
 }
