@@ -1,11 +1,14 @@
 package analytics_test
 
 import (
+	"bytes"
 	"errors"
+	"flag"
 	"maps"
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -167,5 +170,35 @@ func TestThePageNamesEveryFigure(t *testing.T) {
 	}
 	if !maps.Equal(named, want) {
 		t.Errorf("web/console/src/pages/analytics/texts.ts names %v, want %v", named, want)
+	}
+}
+
+var update = flag.Bool("update", false, "write the generated parts of docs/ anew")
+
+// What docs/sql.md says of the figures is what they are.
+func TestDocsListTheFigures(t *testing.T) {
+	const file = "../../docs/sql.md"
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var written bytes.Buffer
+	if err := analytics.Markdown(&written); err != nil {
+		t.Fatal(err)
+	}
+	before, rest, _ := bytes.Cut(raw, []byte("<!-- figures: written by scripts/docs -->\n"))
+	_, after, whole := bytes.Cut(rest, []byte("<!-- /figures -->"))
+	if !whole {
+		t.Fatal(file + " has lost its marks")
+	}
+	want := slices.Concat(before, []byte("<!-- figures: written by scripts/docs -->\n"), written.Bytes(), []byte("<!-- /figures -->"), after)
+	if bytes.Equal(raw, want) {
+		return
+	}
+	if !*update {
+		t.Fatal(file + " says other things of the figures than they do; scripts/docs writes it anew")
+	}
+	if err := os.WriteFile(file, want, 0o644); err != nil {
+		t.Fatal(err)
 	}
 }

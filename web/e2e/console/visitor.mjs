@@ -2,19 +2,20 @@ import { desktop } from '../stage.mjs'
 
 /** Somebody with a role, in a window of their own, signed in by a link. */
 export class Visitor {
-  static async enter(stage, role, label = role, options = {}) {
+  static async enter(stage, role, label = role, { server = stage.server, ...options } = {}) {
     const visitor = new Visitor()
     visitor.stage = stage
+    visitor.server = server
     visitor.label = label
     visitor.page = await stage.open(label, { ...desktop, deviceScaleFactor: 1, reducedMotion: 'reduce', ...options })
-    await visitor.page.goto(`${stage.server.console}/#token=${await stage.server.token(role)}`)
+    await visitor.page.goto(`${server.console}/#token=${await server.token(role)}`)
     await visitor.page.getByRole('main').getByRole('heading', { level: 1 }).waitFor()
     return visitor
   }
 
   /** Opens a page by its address, and waits until it has loaded. */
   async open(id, filters = {}) {
-    await this.page.goto(`${this.stage.server.console}/#/${id}?${new URLSearchParams(filters)}`)
+    await this.page.goto(`${this.server.console}/#/${id}?${new URLSearchParams(filters)}`)
     await this.settled()
   }
 
