@@ -252,7 +252,7 @@ func (w *world) responses(r analytics.Request) (lines []string) {
 			}
 			if turn != nil && !m.at.Before(r.From) {
 				p := period(r, m.at)
-				byPeriod[p] = append(byPeriod[p], answer{m.kind(), m.at, m.at.Sub(turn.at).Seconds()})
+				byPeriod[p] = append(byPeriod[p], answer{m.kind(), m.at, float64(m.at.Sub(turn.at).Milliseconds()) / 1000})
 			}
 			turn, speaker = m, m.sender
 		}

@@ -85,3 +85,15 @@ func Eventually(t testing.TB, what string, holds func() bool) {
 		}
 	}
 }
+
+// In is the same engine with another database as the one that unqualified names
+// are in.
+func In(t testing.TB, name string) projections.DB {
+	t.Helper()
+	db, err := database.In(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
