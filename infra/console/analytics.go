@@ -4,14 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"time"
 
-	"lishi/commands"
 	"lishi/projections/analytics"
 )
 
@@ -90,10 +88,6 @@ func figure(r *http.Request, values map[string][]string) (asked, analytics.Reque
 	var q analytics.Request
 	if err == nil {
 		q, err = f.Parse(values, time.Now())
-	}
-	var refusal *commands.Refusal
-	if errors.As(err, &refusal) {
-		err = Refuse(refusal.Reason, "%s", refusal.Detail)
 	}
 	return asked{f}, q, err
 }
