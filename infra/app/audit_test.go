@@ -245,8 +245,14 @@ func TestProofsStandAlone(t *testing.T) {
 	at := []string{"--kafka-brokers", o.brokers, "--audit-key", seed(1)}
 	succeed(t, append([]string{"audit", "prove", "c0-12", "--out", proof}, at...)...)
 	succeed(t, append([]string{"audit", "consistency", o.checkpoints[3], "--out", cont}, at...)...)
+	between := filepath.Join(dir, "b.proof")
+	succeed(t, append([]string{"audit", "consistency", o.checkpoints[1], o.checkpoints[4], "--out", between}, at...)...)
+	if _, errs, status := lishi(t, append([]string{"audit", "consistency", o.checkpoints[4], o.checkpoints[1]}, at...)...); status != misuse || !strings.Contains(errs, "is the older one") {
+		t.Errorf("status %d: %s", status, errs)
+	}
 	own := strings.TrimSpace(succeed(t, "audit", "key", "--audit-key", seed(1)))
 	o.cluster.Close() // nobody is asked
+	succeed(t, "audit", "verify", between, "--old", o.checkpoints[1], "--key", own)
 
 	var v verifiedEvent
 	if err := json.Unmarshal([]byte(succeed(t, "audit", "verify", proof, "--key", own, "--json")), &v); err != nil || v.Position != "c0-12" || v.Size != 31 || v.Type != "message.sent" || v.Value != string(o.records[12].Value) {

@@ -88,6 +88,26 @@ func TestSealsWhileItRuns(t *testing.T) {
 	if out := audit("verify", proof, "--key", key); !strings.Contains(out, position) || !strings.Contains(out, "封存") {
 		t.Errorf("%s", out)
 	}
+	byServer := filepath.Join(t.TempDir(), "word.tlog-proof")
+	audit("prove", position, "--data", s.dir, "--console", at, "--token", ada.Token, "--reason", "a test", "--out", byServer)
+	audit("verify", byServer, "--key", key)
+	first := filepath.Join(s.dir, "first") // checkpoint of u0
+	all, err := filepath.Glob(filepath.Join(s.dir, "seals", "*", "u0.checkpoints"))
+	if err != nil || len(all) != 1 {
+		t.Fatal(all, err)
+	}
+	text, err := os.ReadFile(all[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for e := range seals.Notes(text) {
+		if err := os.WriteFile(first, e.Signed, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		break
+	}
+	audit("consistency", first, "--data", s.dir, "--console", at, "--token", ada.Token, "--out", first+".proof")
+	audit("verify", first+".proof", "--old", first, "--key", key)
 	var heads struct{ Checkpoints []struct{ Partition string } }
 	if err := ada.Get(t.Context(), "/api/audit/checkpoints", url.Values{"partition": {"u0"}}, &heads); err != nil || len(heads.Checkpoints) < 1 {
 		t.Errorf("%+v %v", heads, err)
