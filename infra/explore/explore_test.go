@@ -275,3 +275,34 @@ func TestFollowersAreToldWhatPassesOrHowManyDidNot(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// How far a log had come at a time is the same at rest as in a running server.
+func TestAsOfIsTheTails(t *testing.T) {
+	w := newWorld(t)
+	g := events.GroupStream("g")
+	made := w.say(g, "ann", events.GroupCreated{GroupName: "g", JoinMode: "9"})
+	times := []time.Time{time.UnixMilli(0)}
+	for range 12 {
+		at := w.say(g, "ann", text("x")).Position
+		r, err := w.log.At(t.Context(), at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		times = append(times, r.At.Add(-time.Millisecond), r.At, r.At.Add(time.Hour))
+	}
+	book, err := explore.Judge(t.Context(), w.log, w.log.Layout().Partitions(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := &explore.Reader{Log: w.log, Book: book}
+	for _, at := range times {
+		want, err := w.tail.AsOf(t.Context(), at)
+		got, err2 := x.AsOf(t.Context(), at)
+		if err != nil || err2 != nil || got.String() != want.String() || !want.Covers(got) {
+			t.Errorf("%s: %s, want %s (%v, %v)", at, got, want, err, err2)
+		}
+	}
+	if end, _ := x.AsOf(t.Context(), times[len(times)-1]); end[made.Position.Partition] != book.Ledger(made.Position.Partition).Folded() {
+		t.Errorf("%v", end)
+	}
+}

@@ -73,6 +73,8 @@ export async function story(stage) {
     const dialog = page.getByRole('dialog', { name: 'New export' })
     await dialog.getByLabel('Ids, joined by commas').fill('daiyu')
     await dialog.getByLabel('Reason').fill('asked for by a court')
+    await accessible(page, 'audit, new export')
+    await stage.picture(page, 'audit-new-export')
     await dialog.getByRole('button', { name: 'Export', exact: true }).click()
     const row = page.getByRole('region', { name: 'Exports' }).getByRole('row').filter({ hasText: 'asked for by a court' })
     await row.getByText('done').waitFor({ timeout: 60_000 })
