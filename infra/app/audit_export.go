@@ -15,7 +15,9 @@ import (
 	"lishi/cmd/lishi-verify/verify"
 	"lishi/events"
 	"lishi/events/merkle"
+	"lishi/infra/broker"
 	"lishi/infra/config"
+	"lishi/infra/console"
 	"lishi/infra/exports"
 	"lishi/infra/kafka"
 )
@@ -48,7 +50,11 @@ The package has messages.csv, membership.csv, access.csv, events.jsonl
 SHA-256, and index.html. --format adds what archives take: actiance (XML), eml
 (one mail a conversation and day), parquet, or all.
 
-It is never overwritten. After an interruption the same command goes on where it
+The log is read itself: on Kafka at any time, embedded while no server runs on the
+data directory. Where one does, or --console names one, its console makes the
+package (--token), and it is fetched and verified here.
+
+Nothing is overwritten. After an interruption the same command goes on where it
 was. The same query up to the same positions (--until, as the manifest says it)
 makes the same bytes. docs/audit.md has the format, and says what a package
 proves and what it can't.`,
@@ -57,7 +63,7 @@ proves and what it can't.`,
   lishi audit export --conversation "p|alice|bob" --reason "asked by bob" --output bob.tar
   lishi audit export --all --reason archive --output ./archive --until c0-17,c1-203,c2-0,c3-55,u0-9`,
 		Args: cobra.NoArgs,
-	}, config.Log, config.Audit, config.Zone)
+	}, config.Log, config.Audit, config.Zone, config.Console, config.Tokens)
 	flags := c.Flags()
 	flags.StringArrayVar(&f.query.Users, "user", nil, "what this user did (again for more)")
 	flags.StringArrayVar(&f.query.Participants, "participant", nil, "what happened where this user was, while they could see it (again for more)")
@@ -70,6 +76,7 @@ proves and what it can't.`,
 	flags.StringVar(&f.until, "until", "", "last position of each partition to look at (as a manifest's until); default: the log's end now")
 	flags.StringSliceVar(&f.query.Formats, "format", nil, "beside what every package has: "+strings.Join(exports.Formats, ", ")+", or all")
 	flags.StringVar(&f.reason, "reason", "", "why: it is written into the package (required)")
+	flags.String("token", "", "token of an admin or auditor, for a running server (default: one made with the configured or the data directory's key)")
 	flags.StringVar(&f.by, "as", "", "who asks: it is written into the package (default: the user of this machine)")
 	flags.StringVar(&f.into, "output", "", "directory, .zip or .tar that is not there yet (required)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -85,29 +92,49 @@ proves and what it can't.`,
 		if _, err := os.Stat(f.into); archive && err == nil {
 			return fmt.Errorf("%s: %w", f.into, exports.ErrExists)
 		}
-		return p.audited(c, func(a *kafka.Archive, key merkle.Key) error {
-			show, finish := p.progress("")
-			rest := kafka.AtRest{Archive: a}
-			ends, err := rest.Ends(c.Context())
-			if err != nil {
-				return err
-			}
-			m, err := exports.Export(c.Context(), exports.Source{Log: rest, LogID: a.LogID, Layout: a.Layout, Ends: ends}, r, dir,
-				exports.Options{Key: key, Program: "lishi " + Version, Progress: show})
-			if err == nil && archive {
-				err = exports.Pack(c.Context(), dir, f.into)
-			}
-			finish()
-			if errors.Is(err, context.Canceled) {
-				return fmt.Errorf("%w; the same command goes on where it was", err)
-			}
-			if err != nil {
-				return misasked(err)
-			}
-			return p.exported(f.into, m)
-		})
+		err = broker.ErrInUse
+		if !c.Flags().Changed("console") {
+			err = p.exportAtRest(c, r, dir, f.into)
+		}
+		if !errors.Is(err, broker.ErrInUse) {
+			return misasked(err)
+		}
+		if c.Flags().Changed("as") {
+			return usageError{errors.New("a running server knows who asks by the token: --as can't say so")}
+		}
+		client, err := p.ask(c, cfg, console.Auditor)
+		if err != nil {
+			return err
+		}
+		return misused(p.exportOfServer(c.Context(), client, r, f.into))
 	}
 	return c
+}
+
+// exportAtRest makes a package of the log that the settings name.
+func (p *program) exportAtRest(c *cobra.Command, r exports.Request, dir, into string) error {
+	return p.audited(c, func(a *kafka.Archive, key merkle.Key) error {
+		rest := kafka.AtRest{Archive: a}
+		ends, err := rest.Ends(c.Context())
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(p.err, "from log %s at rest\n", a.LogID)
+		show, finish := p.progress("")
+		m, err := exports.Export(c.Context(), exports.Source{Log: rest, LogID: a.LogID, Layout: a.Layout, Ends: ends}, r, dir,
+			exports.Options{Key: key, Program: "lishi " + Version, Progress: show})
+		if err == nil && dir != into {
+			err = exports.Pack(c.Context(), dir, into)
+		}
+		finish()
+		if errors.Is(err, context.Canceled) {
+			return fmt.Errorf("%w; the same command goes on where it was", err)
+		}
+		if err != nil {
+			return err
+		}
+		return p.exported(into, m)
+	})
 }
 
 // misasked makes a query that can't be asked a misuse of the program.

@@ -78,4 +78,19 @@ func TestExportFromTheConsole(t *testing.T) {
 	if err := auditor.Get(t.Context(), "/api/audit/exports/none", nil, &job); !errors.As(err, &refused) || refused.Reason != console.NotFound {
 		t.Errorf("%v", err)
 	}
+
+	// The command has the server that runs on the data make it.
+	for _, name := range []string{"cli.zip", "cli.tar", "cli"} {
+		into := filepath.Join(t.TempDir(), name)
+		out, errs, status := run(t, nil, "audit", "export", "--data", s.dir, "--console", auditor.Base, "--token", auditor.Token, "--text", "合同", "--reason", "case 9", "--output", into)
+		if status != 0 || !strings.Contains(out, "1 versions of messages") || !strings.Contains(errs, "from the server at") {
+			t.Fatalf("%s: status %d: %s%s", name, status, out, errs)
+		}
+		if out, errs, status := run(t, nil, "audit", "verify", "--data", s.dir, into); status != 0 || !strings.Contains(out, "asked by somebody: case 9") {
+			t.Errorf("%s: status %d: %s%s", name, status, out, errs)
+		}
+		if left, _ := filepath.Glob(into + ".*"); len(left) > 0 {
+			t.Errorf("left behind: %v", left)
+		}
+	}
 }
