@@ -53,10 +53,10 @@ export function bytes(value: number): string {
   return number(value, { style: 'unit', unit: units[unit]!, unitDisplay: 'short', maximumSignificantDigits: 3 })
 }
 
-/** A duration of seconds: 0.35 s, 12 s, 4 min 10 s, 3 h 5 min, 2 d 4 h. */
+/** A duration of seconds: 0.35s, 12s, 4m 10s, 3h 5m, 2d 4h. */
 export function duration(seconds: number): string {
   const unit = (value: number, name: 'second' | 'minute' | 'hour' | 'day', digits = 0): string =>
-    number(value, { style: 'unit', unit: name, unitDisplay: 'short', maximumFractionDigits: digits })
+    number(value, { style: 'unit', unit: name, unitDisplay: 'narrow', maximumFractionDigits: digits })
   const s = Math.max(0, seconds)
   if (s < 10) return unit(s, 'second', s < 1 ? 2 : 1)
   if (s < 60) return unit(Math.round(s), 'second')

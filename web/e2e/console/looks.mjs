@@ -21,6 +21,7 @@ export async function looks(stage) {
       for (const id of ids) {
         // What a story has found is shown here too.
         await ada.open(id, stage.filters?.[id])
+        await stage.meanwhile?.[id]?.(ada)
         await accessible(page, `${id}, ${name}`)
         equal(await page.evaluate(() => Math.max(document.documentElement.scrollWidth, document.querySelector('main').scrollWidth)) <= options.viewport.width, true, `${id} fits its width`)
         await stage.picture(page, `${id}-${name}`)

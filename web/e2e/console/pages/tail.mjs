@@ -45,7 +45,9 @@ export async function story(stage) {
   })
 
   await stage.step('a connection that breaks is made again, and nothing is missed', async () => {
-    ada = await Visitor.enter(stage, 'admin', 'broken')
+    const server = await stage.another('broken')
+    await server.start()
+    ada = await Visitor.enter(stage, 'admin', 'broken', { server })
     await ada.open('tail', { stream: 'p|baoyu|daiyu' })
     await live()
     await say(server, 'baoyu', 'daiyu', '断线之前。')
@@ -63,5 +65,15 @@ export async function story(stage) {
     stage.down = false
     stage.problems.length = problems
     await ada.leave()
+    await server.kill()
+    stage.meanwhile = {
+      ...stage.meanwhile,
+      tail: async (ada) => {
+        for (const [i, text] of ['珍重芳姿昼掩门，自携手瓮灌苔盆。', '胭脂洗出秋阶影，冰雪招来露砌魂。', '淡极始知花更艳，愁多焉得玉无痕。'].entries()) {
+          await say(stage.server, ['baochai', 'daiyu', 'baoyu'][i], ['daiyu', 'baoyu', 'daiyu'][i], text)
+          await ada.page.getByText(text).waitFor()
+        }
+      },
+    }
   })
 }
