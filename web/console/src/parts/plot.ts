@@ -37,7 +37,7 @@ export function draw(host: HTMLElement, look: Look): uPlot {
       series: [
         {},
         ...look.labels.map((label, i) => ({
-          label, stroke: look.colours[i]!, width: look.kind === 'bars' ? 0 : 2, points: { show: false },
+          label, stroke: look.colours[i]!, width: look.kind === 'bars' ? 0 : 2, points: { show: bars === undefined, size: 5, fill: look.colours[i]!, filter: alone },
           fill: look.kind === 'bars' ? look.colours[i]! : alpha(look.colours[i]!, look.labels.length === 1 ? 0.12 : 0), ...(bars && { paths: bars }),
         })),
       ],
@@ -45,6 +45,12 @@ export function draw(host: HTMLElement, look: Look): uPlot {
     [[], ...look.labels.map(() => [])],
     host,
   )
+}
+
+// A point without neighbours would have no line to be on.
+function alone(plot: uPlot, series: number): number[] {
+  const values: (number | null | undefined)[] = [...plot.data[series]!]
+  return values.flatMap((value, i) => (value != null && values[i - 1] == null && values[i + 1] == null ? [i] : []))
 }
 
 // What getComputedStyle gives is rgb(…).
