@@ -28,7 +28,7 @@ func TestEveryLookIsRecorded(t *testing.T) {
 	for _, r := range all.Routes {
 		path := wildcard.ReplaceAllString(r.Path, "x")
 		// Whatever speaks of people is a look.
-		if people := regexp.MustCompile(`^/api/(events|streams|tail|past|sql/run|audit/(who|seen|looks|prove))`).MatchString(r.Path); people && !r.Look {
+		if people := regexp.MustCompile(`^/api/(events|streams|tail|asof|analytics/.|sql/run|audit/(who|seen|looks|prove))`).MatchString(r.Path); people && !r.Look {
 			t.Errorf("%s %s shows people and is no look", r.Method, r.Path)
 		}
 		if !r.Look || !r.May {
