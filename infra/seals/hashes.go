@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -130,11 +131,8 @@ func (l *Leaves) Leaf(offset int64) (events.Hash, error) {
 	if _, err := l.r.Discard(int((at - l.next) * hashSize)); err != nil {
 		return l.hash, err
 	}
-	for i := 0; i < len(l.hash); {
-		n, err := l.r.Read(l.hash[i:])
-		if i += n; err != nil {
-			return l.hash, err
-		}
+	if _, err := io.ReadFull(l.r, l.hash[:]); err != nil {
+		return l.hash, err
 	}
 	l.next = at + 1
 	return l.hash, nil
