@@ -132,7 +132,7 @@ func TestOneProcessADirectory(t *testing.T) {
 	if said != "held" {
 		t.Fatal(said)
 	}
-	if _, said := start(); !strings.Contains(said, "held by process "+strconv.Itoa(holder.Process.Pid)) {
+	if _, said := start(); !strings.Contains(said, "in use by process "+strconv.Itoa(holder.Process.Pid)) {
 		t.Errorf("the second process was told %q, not the holder's pid", said)
 	}
 	holder.Process.Kill()

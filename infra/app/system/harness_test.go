@@ -289,10 +289,15 @@ func (s *server) post(user, url string, params object) answer {
 	return a
 }
 
-// must is post that must succeed.
+// must is post that must succeed. Unavailable means that nothing happened and it is
+// to be tried again: a machine that does much else is no failure.
 func (s *server) must(user, url string, params object) answer {
 	s.t.Helper()
 	a := s.post(user, url, params)
+	for deadline := time.Now().Add(time.Minute); a.reason() == "unavailable" && time.Now().Before(deadline); {
+		time.Sleep(50 * time.Millisecond)
+		a = s.post(user, url, params)
+	}
 	if !a.ok() {
 		s.t.Fatalf("%s by %s: %s", url, user, a.Raw)
 	}
