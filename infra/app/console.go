@@ -42,7 +42,7 @@ func consoleRoutes(n *node) []console.Route {
 		console.Find(n.reader),
 		console.Explore(x, n.tail),
 		console.Looks(n.log),
-		console.Analytics(selects{n.db}),
+		console.Analytics(selects{n.sql}),
 		console.AsOf(n.past),
 		console.SQL(n.sql),
 		console.Seals(n.sealer()),

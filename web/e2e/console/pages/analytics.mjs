@@ -65,7 +65,15 @@ export async function story(stage) {
     equal([parquet.name, parquet.text.slice(0, 4)], ['lishi-messages.parquet', 'PAR1'], 'the Parquet')
   })
 
-  await ada.leave()
+  await stage.step('its SQL opens on the page of SQL and gives the same there', async () => {
+    await page.getByRole('article', { name: 'Messages' }).getByRole('link', { name: 'Open in SQL' }).click()
+    await page.getByRole('heading', { level: 1, name: 'SQL' }).waitFor()
+    await page.getByRole('textbox', { name: 'SQL statement' }).getByText('FROM messages').waitFor()
+    await page.getByRole('button', { name: 'Run', exact: true }).click()
+    await page.getByRole('row').filter({ hasText: '2026-11-02' }).filter({ hasText: '3' }).waitFor()
+    await ada.leave()
+  })
+
   await stage.step('an auditor is asked why', async () => {
     const problems = stage.problems.length
     const eve = await Visitor.enter(stage, 'auditor', 'why', { server })

@@ -23,7 +23,7 @@ export interface Progress {
 export interface End {
   rows: number
   truncated: boolean
-  readRows: number
+  readRows?: number
   elapsedMs: number
 }
 
