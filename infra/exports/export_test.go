@@ -233,7 +233,7 @@ func TestResumeMakesTheSameBytes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, _ = f.WriteString("half a li")
+			_, _ = f.WriteString(strings.Repeat("half a li", 20_000))
 			f.Close()
 			other := r
 			other.Reason = "another"

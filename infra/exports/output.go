@@ -51,7 +51,6 @@ type file struct {
 	*bufio.Writer
 	f    *os.File
 	size int64
-	rows *int64 // in state.Rows
 	out  *output
 	name string
 }
