@@ -36,7 +36,8 @@ func TestServedOverTLS(t *testing.T) {
 			return nil
 		}},
 	}}
-	s := &server{t: t, dir: t.TempDir(), addr: freeAddr(t), args: []string{"--tls-cert", cert, "--tls-key", key}}
+	console := freeAddr(t)
+	s := &server{t: t, dir: t.TempDir(), addr: freeAddr(t), args: []string{"--tls-cert", cert, "--tls-key", key, "--console", console}}
 	s.launch()
 	t.Cleanup(s.kill)
 	get := func(path string) int {
@@ -50,6 +51,11 @@ func TestServedOverTLS(t *testing.T) {
 	wait(t, "readyz", time.Minute, func() bool { return get("/readyz") == http.StatusOK })
 	if get("/") != http.StatusOK || shown != "first" {
 		t.Errorf("the page is served with certificate %q", shown)
+	}
+	if r, err := https.Get("https://" + console + "/api/session"); err != nil || r.StatusCode != http.StatusUnauthorized {
+		t.Errorf("the console over TLS: %v, %v", r, err)
+	} else {
+		r.Body.Close()
 	}
 	if status := s.status("/readyz"); status != http.StatusBadRequest {
 		t.Errorf("without TLS the status is %d", status)

@@ -3,7 +3,7 @@
 //
 //   LISHI_BIN    the program (default ../bin/lishi)
 //   CHROMIUM     the browser (default /usr/bin/chromium)
-//   --picture    also renews docs/console.png
+//   --picture    renews docs/console.png instead
 //   NAME…        only these stories; every one can be told alone
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { resolve } from 'node:path'
@@ -11,9 +11,10 @@ import { parseArgs } from 'node:util'
 import { results, Stage } from '../stage.mjs'
 import { equal } from '../steps.mjs'
 import { looks } from './looks.mjs'
+import { picture } from './picture.mjs'
 import { shell } from './shell.mjs'
 
-const { positionals: wanted } = parseArgs({ options: { picture: { type: 'boolean' } }, allowPositionals: true })
+const { values, positionals: wanted } = parseArgs({ options: { picture: { type: 'boolean' } }, allowPositionals: true })
 rmSync(resolve(results, 'console'), { recursive: true, force: true })
 mkdirSync(results, { recursive: true })
 
@@ -25,8 +26,9 @@ const stage = await Stage.create('en', 'console')
 try {
   await stage.step('the program starts and is ready', () => stage.server.start())
   for (const [i, story] of stories.entries()) {
-    if (wanted.length === 0 || wanted.includes(names[i])) await story(stage)
+    if (!values.picture && (wanted.length === 0 || wanted.includes(names[i]))) await story(stage)
   }
+  if (values.picture) await picture(stage)
   await stage.step('nothing was asked of anybody but the program, and the browser had nothing to complain of', async () => {
     equal(stage.foreign, [], 'foreign requests')
     equal(stage.problems, [], 'errors in the browser')
