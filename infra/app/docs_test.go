@@ -81,7 +81,7 @@ func TestDocsNameRealThings(t *testing.T) {
 	m.Requested("/x", "ok", 1)
 	m.Pushed("1", 1)
 	figures := metricNames(t, m)
-	for _, file := range []string{"README.md", "docs/operations.md", "docs/architecture.md", "docs/protocol.md", "docs/permissions.md", "docs/console.md", "docs/replay.md", "CHANGELOG.md"} {
+	for _, file := range []string{"README.md", "docs/operations.md", "docs/architecture.md", "docs/protocol.md", "docs/permissions.md", "docs/console.md", "docs/replay.md", "docs/sql.md", "CHANGELOG.md"} {
 		raw, err := os.ReadFile("../../" + file)
 		if err != nil {
 			t.Fatal(err)

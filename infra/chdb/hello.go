@@ -67,6 +67,8 @@ func (e *Engine) sayHello(w http.ResponseWriter, r *http.Request) bool {
 		return true
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")
-	w.Write(buffer.Buf)
+	out := compressed(w, r)
+	out.Write(buffer.Buf)
+	out.Close()
 	return true
 }

@@ -102,7 +102,7 @@ func (Projection) Views() []projections.View {
 			{Name: "prev", Type: "String", SQL: "lower(hex(r.prev))", Comment: "id of the relation event that it was decided on; empty of the first and of messages"},
 			{Name: "basis", Type: "Int64", SQL: "r.basis", Comment: "offset of its partition up to which its writer had read, of messages, edits and recalls"},
 			{Name: "actor", Type: "String", SQL: "r.actor", Comment: "user id of who did it"},
-			{Name: "actor_name", Type: "String", SQL: "r.actor_name", Comment: "the actor's nickname then"},
+			{Name: "actor_name", Type: "String", SQL: "r.actor_name", Comment: "the actor's nickname then", Written: true},
 			{Name: "request", Type: "String", SQL: "r.request", Comment: "the uniqueNo of the request"},
 			{Name: "fingerprint", Type: "String", SQL: "lower(hex(r.fingerprint))", Comment: "fingerprint of the request"},
 			{Name: "imported", Type: "Bool", SQL: "r.imported", Comment: "it came by lishi import"},
