@@ -78,6 +78,9 @@ func (e *Endpoint) ask(ctx context.Context, c Caller, given url.Values, sql stri
 		if errors.Is(err, looks.ErrNoReason) {
 			return nil, errNoReason
 		}
+		if err != nil && ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		if err != nil {
 			e.o.Logger.Warn("a look could not be recorded", "error", err)
 			return nil, errNoLooks

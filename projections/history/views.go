@@ -2,7 +2,7 @@ package history
 
 import "lishi/projections"
 
-const groupOf = "if(startsWith(m.conversation, 'g|'), substring(m.conversation, 3), '')"
+var groupOf = "if(startsWith(m.conversation, 'g|'), " + unescaped("substring(m.conversation, 3)") + ", '')"
 
 // Views implements projections.Viewer.
 func (Projection) Views() []projections.View {
