@@ -80,7 +80,9 @@ func TestDocsNameRealThings(t *testing.T) {
 	m.Closed("1000")
 	m.Requested("/x", "ok", 1)
 	m.Pushed("1", 1)
+	m.Asked("analyst", "answered", 1)
 	figures := metricNames(t, m)
+	figures["lishi_reason"] = true // a parameter of the SQL endpoint
 	for _, file := range []string{"README.md", "docs/operations.md", "docs/architecture.md", "docs/protocol.md", "docs/permissions.md", "docs/console.md", "docs/replay.md", "docs/sql.md", "CHANGELOG.md"} {
 		raw, err := os.ReadFile("../../" + file)
 		if err != nil {
@@ -92,7 +94,7 @@ func TestDocsNameRealThings(t *testing.T) {
 				t.Errorf("%s names lishi %s, which is no command", file, hit[1])
 			}
 		}
-		for _, name := range regexp.MustCompile(`lishi_[a-z_]+`).FindAllString(text, -1) {
+		for _, name := range regexp.MustCompile(`lishi_[a-z_]+`).FindAllString(sqlFence.ReplaceAllString(text, ""), -1) {
 			if !figures[name] {
 				t.Errorf("%s names the metric %s, which is not there", file, name)
 			}
@@ -118,6 +120,9 @@ func TestDocsNameRealThings(t *testing.T) {
 		}
 	}
 }
+
+// sqlFence is an example of SQL, whose names are not the program's.
+var sqlFence = regexp.MustCompile("(?s)```sql.*?```")
 
 // metricNames are the names at /metrics, and those that a node adds.
 func metricNames(t *testing.T, m *telemetry.Metrics) map[string]bool {
