@@ -90,7 +90,7 @@ func checks(t *testing.T, n string) {
 // What is answered as of a moment is what a system answers whose log ends there,
 // filled from its first record.
 func TestAnswersOfThePast(t *testing.T) {
-	checks(t, "3")
+	checks(t, "2")
 	rapid.Check(t, func(rt *rapid.T) {
 		log := projectiontest.NewLog(projectiontest.Layout)
 		w := projectiontest.Still(t, projectiontest.DB(t), log, models()...)
