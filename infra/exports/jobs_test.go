@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -150,4 +151,33 @@ func TestAJobThatFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	j.await(t, job.ID, Done)
+}
+
+// Two can't write the same package at once.
+func TestOneWriterAPackage(t *testing.T) {
+	w, dir := chat(t), filepath.Join(t.TempDir(), "p")
+	let := make(chan struct{})
+	s := w.source()
+	s.Log = stuck{w, let}
+	r := Request{Query: Query{All: true}, AskedBy: "a", Reason: "r"}
+	ended := make(chan error)
+	go func() {
+		_, err := Export(t.Context(), s, r, dir, testOptions)
+		ended <- err
+	}()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+		if _, err := os.Stat(filepath.Join(dir, "access.csv")); err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("it does not begin")
+		}
+	}
+	if _, err := Export(t.Context(), w.source(), r, dir, testOptions); err == nil || !strings.Contains(err.Error(), "another export is being written") {
+		t.Errorf("%v", err)
+	}
+	close(let)
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
 }

@@ -135,7 +135,7 @@ func (v *verifier) small(name string) ([]byte, error) {
 		return nil, broken("altered", name, "%v", err)
 	}
 	defer r.Close()
-	b, err := io.ReadAll(io.LimitReader(r, 64<<20))
+	b, err := io.ReadAll(io.LimitReader(r, 1<<30))
 	if err != nil {
 		return nil, broken("altered", name, "%v", err)
 	}
