@@ -13,17 +13,20 @@ import (
 // It holds back as many bytes as the mark has.
 type whole struct {
 	io.ReadCloser
-	tag  string
-	held []byte
-	end  error
+	tag   string
+	held  []byte // what was read and not given yet
+	chunk []byte
+	end   error
 }
 
 func (w *whole) Read(p []byte) (int, error) {
 	mark := []byte("\r\n__exception__\r\n" + w.tag + "\r\n")
 	for w.end == nil && len(w.held) <= len(mark) {
-		chunk := make([]byte, 64<<10)
-		n, err := w.ReadCloser.Read(chunk)
-		w.held = append(w.held, chunk[:n]...)
+		if w.chunk == nil {
+			w.chunk = make([]byte, 64<<10)
+		}
+		n, err := w.ReadCloser.Read(w.chunk)
+		w.held = append(w.held, w.chunk[:n]...)
 		w.end = err
 	}
 	if w.tag != "" {
