@@ -19,8 +19,14 @@ import (
 // withConsole starts a server with a console, and gives the client of a role.
 func withConsole(t *testing.T, args ...string) (*server, func(role string) *console.Client) {
 	t.Helper()
+	return consoleOver(t, t.TempDir(), args...)
+}
+
+// consoleOver is withConsole on a data directory.
+func consoleOver(t *testing.T, dir string, args ...string) (*server, func(role string) *console.Client) {
+	t.Helper()
 	addr := freeAddr(t)
-	s := serve(t, t.TempDir(), append([]string{"--console", addr}, args...)...)
+	s := serve(t, dir, append([]string{"--console", addr}, args...)...)
 	keys, err := tokens.New(tokens.Options{Secret: []byte(secret)})
 	if err != nil {
 		t.Fatal(err)
