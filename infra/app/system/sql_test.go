@@ -309,3 +309,19 @@ func (s *sqlServer) examples(t *testing.T) {
 		}
 	}
 }
+
+// With a ClickHouse server behind, here an engine in a process of its own, the
+// endpoint forwards with the role and the limits.
+func TestSQLOnAServer(t *testing.T) {
+	engine := freeAddr(t)
+	cmd := lishi("engine", "--listen", engine, "--data", t.TempDir())
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	s := withSQL(t, "--clickhouse", "http://"+engine+"/lishi", "--sql-password", "a password")
+	t.Run("roles", s.roles)
+	if code, got := s.ask(s.token("analyst"), url.Values{"default_format": {"JSONCompact"}, "enable_http_compression": {"1"}}, "SELECT count() FROM numbers(300000)"); code != 200 || !strings.Contains(got, "300000") {
+		t.Errorf("%d %s", code, got)
+	}
+}
