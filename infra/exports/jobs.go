@@ -130,9 +130,15 @@ func (j *Jobs) Start(ctx context.Context, r Request, role string) (Job, error) {
 	if r, err = r.check(from); err != nil {
 		return Job{}, err
 	}
-	job := &Job{ID: strings.ToLower(rand.Text()), Request: r, Role: role, Asked: isoTime(time.Now()), State: Waiting}
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	asked := time.Now()
+	for _, other := range j.jobs { // jobs have an order, also those of one millisecond
+		if last, err := time.Parse(time.RFC3339Nano, other.Asked); err == nil && asked.Before(last.Add(time.Millisecond)) {
+			asked = last.Add(time.Millisecond)
+		}
+	}
+	job := &Job{ID: strings.ToLower(rand.Text()), Request: r, Role: role, Asked: isoTime(asked), State: Waiting}
 	if len(j.jobs) >= MostJobs {
 		return Job{}, ErrTooMany
 	}
