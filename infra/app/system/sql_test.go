@@ -3,6 +3,7 @@ package system
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
 
+	"lishi/infra/console"
 	"lishi/infra/tokens"
 )
 
@@ -323,5 +325,39 @@ func TestSQLOnAServer(t *testing.T) {
 	t.Run("roles", s.roles)
 	if code, got := s.ask(s.token("analyst"), url.Values{"default_format": {"JSONCompact"}, "enable_http_compression": {"1"}}, "SELECT count() FROM numbers(300000)"); code != 200 || !strings.Contains(got, "300000") {
 		t.Errorf("%d %s", code, got)
+	}
+}
+
+// The console's urls run the same statements.
+func TestSQLInTheConsole(t *testing.T) {
+	addr := freeAddr(t)
+	s := withSQL(t, "--console", addr)
+	c := &console.Client{Base: "http://" + addr, Token: s.token("analyst")}
+	var lines []string
+	ask := func(in map[string]any) error {
+		lines = nil
+		return c.Lines(t.Context(), http.MethodPost, "/api/sql/run", nil, in, func(line []byte) error {
+			lines = append(lines, string(line))
+			return nil
+		})
+	}
+	if err := ask(map[string]any{"sql": "SELECT number AS n, 'x' AS s FROM numbers({most:UInt32})", "params": map[string]string{"most": "5"}, "limit": 2}); err != nil || len(lines) != 4 ||
+		!strings.Contains(lines[0], `{"name":"n","type":"UInt64"}`) || lines[1] != `{"row":["0", "x"]}` && lines[1] != `{"row":["0","x"]}` || !strings.Contains(lines[3], `"truncated":true`) {
+		t.Errorf("%v, %v", lines, err)
+	}
+	var refused *console.Error
+	if err := ask(map[string]any{"sql": "SELECT * FROM nowhere"}); !errors.As(err, &refused) || refused.Reason != console.SQLRefused {
+		t.Error(err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		ended <- c.Lines(t.Context(), http.MethodPost, "/api/sql/run", nil, map[string]any{"sql": "SELECT count() FROM numbers(1000000000000000)", "queryId": "q"}, func([]byte) error { return nil })
+	}()
+	wait(t, "the statement is cancelled", 30*time.Second, func() bool {
+		var answer struct{ Cancelled bool }
+		return c.Post(t.Context(), "/api/sql/cancel", map[string]string{"queryId": "q"}, &answer) == nil && answer.Cancelled
+	})
+	if err := <-ended; !errors.As(err, &refused) || !strings.Contains(refused.Message, "394") {
+		t.Error(err)
 	}
 }
