@@ -2,13 +2,12 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"time"
-
-	"encoding/json"
 
 	"github.com/spf13/cobra"
 
