@@ -53,6 +53,9 @@ func (r *replay) fillNamed(ctx context.Context) error {
 					return err
 				}
 			}
+			if err := e.showToPeople(ctx, t.model.projection, t.fill.number, r.options.Into); err != nil {
+				return err
+			}
 			return e.finish(ctx, t.fill)
 		})
 		if err != nil {
@@ -63,7 +66,7 @@ func (r *replay) fillNamed(ctx context.Context) error {
 	return nil
 }
 
-// namedView is what SQL users see a table of a named build as.
+// namedView is the name of a table of a named build, and of a view of people's SQL.
 func namedView(table, into string) string { return table + "__" + into }
 
 // Named is where the rows of a named build are, and the cursor as of which it
@@ -137,6 +140,11 @@ func (e *Engine) drop(ctx context.Context, p Projection, b build) error {
 	b.dropped = true
 	if err := recordBuild(ctx, e.db, b); err != nil {
 		return err
+	}
+	if b.named != "" {
+		if err := e.hideFromPeople(ctx, p, b.named); err != nil {
+			return err
+		}
 	}
 	for _, t := range p.Tables() {
 		if b.named != "" {

@@ -126,7 +126,7 @@ func (e *Engine) openModel(ctx context.Context, m *model, b books, doubted []eve
 		if err := showViews(ctx, e.db, p.Tables(), live.number); err != nil {
 			return nil, err
 		}
-		if err := e.showToPeople(ctx, p, live.number); err != nil {
+		if err := e.showToPeople(ctx, p, live.number, ""); err != nil {
 			return nil, err
 		}
 	}

@@ -67,7 +67,7 @@ func (e *Engine) swap(ctx context.Context, m *model, f *fill) error {
 		if err := showViews(ctx, e.db, f.projection.Tables(), f.number); err != nil {
 			return err
 		}
-		if err := e.showToPeople(ctx, f.projection, f.number); err != nil {
+		if err := e.showToPeople(ctx, f.projection, f.number, ""); err != nil {
 			return err
 		}
 	}

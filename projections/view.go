@@ -78,9 +78,9 @@ func (v View) Shown(a Audience) []ViewColumn {
 	return shown
 }
 
-// create is the statement that makes the view for an audience. table gives a
-// table's name in the build.
-func (v View) create(a Audience, table func(string) string) string {
+// create is the statement that makes the view for an audience, under a name. table
+// gives a table's name in the build.
+func (v View) create(a Audience, name string, table func(string) string) string {
 	var names, columns []string
 	for _, c := range v.Shown(a) {
 		names = append(names, fmt.Sprintf("%s %s COMMENT %s", c.Name, c.Type, text(c.Comment)))
@@ -88,7 +88,7 @@ func (v View) create(a Audience, table func(string) string) string {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "CREATE OR REPLACE VIEW %s.%s (%s) DEFINER = CURRENT_USER SQL SECURITY DEFINER AS SELECT %s FROM %s",
-		a.Database, v.Name, strings.Join(names, ", "), strings.Join(columns, ", "), placed(v.From, table))
+		a.Database, name, strings.Join(names, ", "), strings.Join(columns, ", "), placed(v.From, table))
 	if a.groups {
 		fmt.Fprintf(&b, " WHERE has(splitByChar('\\t', getSetting('%s')), %s) AND %[2]s != ''", GroupsSetting, v.Group)
 	}
@@ -118,9 +118,10 @@ func text(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
 }
 
-// showToPeople makes the views of a build that now answers. A ClickHouse on
-// which lishi may make no databases goes without: chatting needs none of them.
-func (e *Engine) showToPeople(ctx context.Context, p Projection, number uint32) error {
+// showToPeople makes the views of a build that now answers or, if it has a name,
+// its own beside them. A ClickHouse on which lishi may make no databases goes
+// without: chatting needs none of them.
+func (e *Engine) showToPeople(ctx context.Context, p Projection, number uint32, named string) error {
 	viewer, ok := p.(Viewer)
 	if !ok {
 		return nil
@@ -129,7 +130,7 @@ func (e *Engine) showToPeople(ctx context.Context, p Projection, number uint32) 
 		err := e.db.Exec(ctx, "CREATE DATABASE IF NOT EXISTS "+a.Database)
 		for _, v := range viewer.Views() {
 			if err == nil && v.Shown(a) != nil {
-				err = e.db.Exec(ctx, v.create(a, func(table string) string { return "`" + physical(table, number) + "`" }))
+				err = e.db.Exec(ctx, v.create(a, v.named(named), func(table string) string { return "`" + physical(table, number) + "`" }))
 			}
 		}
 		if errors.Is(err, ErrUnavailable) || ctx.Err() != nil {
@@ -140,6 +141,34 @@ func (e *Engine) showToPeople(ctx context.Context, p Projection, number uint32) 
 		}
 	}
 	return nil
+}
+
+// hideFromPeople takes the views of a named build away, where there are any.
+func (e *Engine) hideFromPeople(ctx context.Context, p Projection, named string) error {
+	viewer, ok := p.(Viewer)
+	if !ok {
+		return nil
+	}
+	for _, a := range Audiences {
+		for _, v := range viewer.Views() {
+			err := e.db.Exec(ctx, "DROP VIEW IF EXISTS "+a.Database+".`"+v.named(named)+"`")
+			if errors.Is(err, ErrUnavailable) || ctx.Err() != nil {
+				return err
+			}
+			if err != nil {
+				e.options.Log.Warn("a view for SQL could not be dropped", "projection", p.Name(), "database", a.Database, "error", err)
+			}
+		}
+	}
+	return nil
+}
+
+// named is the view's name where it shows a named build; "" is the live one.
+func (v View) named(into string) string {
+	if into == "" {
+		return v.Name
+	}
+	return namedView(v.Name, into)
 }
 
 // Placed are the columns of an event's address, for views of a table.
