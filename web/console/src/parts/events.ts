@@ -34,6 +34,12 @@ export function verdictText(verdict: string): string {
   return key in say.zh ? say(key as Key) : verdict
 }
 
+/** What happened, in the reader's words: of message.sent. A later server's type as it stands. */
+export function typeText(type: string | undefined): string {
+  const key = `type_${word(type ?? '')}`
+  return key in say.zh ? say(key as Key) : (type ?? '')
+}
+
 export function whyVoid(event: LogEvent): string {
   if (!event.judged) return say('unjudgedWhy')
   const key = `why_${word(event.verdict ?? '')}`
@@ -49,6 +55,11 @@ export function summary(event: LogEvent): string {
   return Object.entries(payload)
     .map(([name, value]) => `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
     .join(' · ')
+}
+
+/** Who did what, on one line. */
+export function gist(event: LogEvent): string {
+  return [who(event), event.payload ? summary(event) : ''].filter(Boolean).join(': ')
 }
 
 /** Who: the name then, with the id beside it. */

@@ -1,5 +1,7 @@
 // @vitest-environment jsdom
 import { describe, expect, test } from 'vitest'
+import { tongue } from '../i18n.svelte'
+import { typeText } from '../parts/events'
 import { csv, json, type Column } from '../parts/table'
 import { linesOf } from '../shell/api'
 import { linkedToken } from '../shell/session.svelte'
@@ -57,5 +59,17 @@ describe('shortcuts', () => {
     expect([press('g', 5000), press('o', 9000)]).toEqual([true, false])
     expect([press('/', 10_000), press('/', 11_000, { ctrlKey: true }), press('x', 12_000)]).toEqual([true, false, false])
     expect(done).toEqual(['open', 'search'])
+  })
+})
+
+describe('the types of events', () => {
+  test('have words in Chinese, each that there is', () => {
+    const types = Object.keys(import.meta.glob('../../../../docs/events/*.v1.json')).map((path) => path.split('/').at(-1)!.replace('.v1.json', ''))
+    expect(types.length).toBeGreaterThan(20)
+    tongue.choose('zh-CN')
+    for (const type of types) expect(typeText(type), type).toMatch(/^[\u4e00-\u9fff]+$/)
+    tongue.choose('en')
+    for (const type of types) expect(typeText(type)).toBe(type)
+    expect(typeText('message.sung')).toBe('message.sung')
   })
 })
