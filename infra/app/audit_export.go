@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/user"
 	"slices"
 	"strings"
 
@@ -153,9 +152,7 @@ func (f exportFlags) request(cfg config.Config) (exports.Request, error) {
 		return r, usageError{errors.New("--output is missing: a directory, .zip or .tar for the package")}
 	}
 	if r.AskedBy == "" {
-		if u, err := user.Current(); err == nil {
-			r.AskedBy = u.Username
-		}
+		r.AskedBy = machineUser("")
 	}
 	for _, g := range f.groups {
 		r.Query.Conversations = append(r.Query.Conversations, events.GroupStream(g).Key())

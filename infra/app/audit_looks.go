@@ -36,7 +36,7 @@ which is a look too.`,
 	}, config.Log, config.Console, config.Tokens)
 	askFlags(c)
 	c.Flags().StringVar(&f.Actor, "actor", "", "only this one's looks")
-	c.Flags().StringVar(&f.Role, "role", "", "only those of auditor, analyst or admin")
+	c.Flags().StringVar(&f.Role, "role", "", "only those of auditor, admin, analyst, groups or figures")
 	c.Flags().StringVar(&f.Way, "way", "", "only those by console, sql or export")
 	c.Flags().StringVar(&f.Text, "text", "", "only those with this text in reason or look")
 	c.Flags().StringVar(&from, "from", "", "only those recorded at this time or later")

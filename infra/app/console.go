@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"os/user"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -176,8 +177,16 @@ func (p *program) ask(c *cobra.Command, cfg config.Config, role console.Role) (*
 	if err != nil {
 		return nil, fmt.Errorf("give --token: %w", err)
 	}
-	client.Token, err = k.Sign(tokens.Claims{UserID: "lishi " + c.Name(), Role: string(role), Expires: time.Now().Add(askFor)})
+	client.Token, err = k.Sign(tokens.Claims{UserID: machineUser("lishi"), Name: "lishi " + c.Name(), Role: string(role), Expires: time.Now().Add(askFor)})
 	return client, err
+}
+
+// machineUser is who the machine says runs the command; otherwise, where it can't.
+func machineUser(otherwise string) string {
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return u.Username
+	}
+	return otherwise
 }
 
 func readable(file string) bool {

@@ -286,6 +286,9 @@ type listed struct{ *explore.Events }
 func (l listed) MarshalJSON() ([]byte, error) { return json.Marshal(l.Events) }
 
 func (l listed) show(to io.Writer) error {
+	if len(l.Events.Events) == 0 {
+		fmt.Fprintln(to, "no events")
+	}
 	for _, e := range l.Events.Events {
 		line(to, e)
 		fmt.Fprintf(to, "  %s\n", orDash(string(e.Payload)+e.Problem))

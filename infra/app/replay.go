@@ -27,6 +27,16 @@ func modelNames() (names []string) {
 	return names
 }
 
+// readModels takes their names as arguments.
+func readModels(_ *cobra.Command, args []string) error {
+	for _, name := range args {
+		if !slices.Contains(modelNames(), name) {
+			return fmt.Errorf("there is no read model %q; there are: %s", name, strings.Join(modelNames(), ", "))
+		}
+	}
+	return nil
+}
+
 // whereWorked is how commands on read models say where they work.
 const whereWorked = `At rest, the log and the read models are opened here, which no server may have open
 then. Where one has, or --console names one, its console is asked (--token; role
@@ -63,7 +73,7 @@ position that differs; the new build has taken its place.`,
   lishi replay --status                   builds, lag, jobs
   lishi replay history --rollback         the build before answers again
   lishi replay history --discard 7        drop a build that is not live`,
-		Args:      cobra.OnlyValidArgs,
+		Args:      readModels,
 		ValidArgs: names,
 	}, config.Log, config.Models, config.Console, config.Tokens)
 	askFlags(c)
@@ -82,7 +92,10 @@ position that differs; the new build has taken its place.`,
 		if status && !all && len(args) == 0 {
 			all = true
 		}
-		if all == (len(args) > 0) {
+		if all && len(args) > 0 {
+			return usageError{errors.New("give names of read models or --all, not both")}
+		}
+		if !all && len(args) == 0 {
 			return usageError{errors.New("give the names of read models, or --all")}
 		}
 		if (rollback || discard > 0) && (all || len(args) != 1) {
@@ -138,7 +151,7 @@ Exit status 3 means that something is wrong; the first difference of each table 
 named by its position. "lishi replay" mends it.`,
 		Example: `  lishi verify
   lishi verify history search --json`,
-		Args:      cobra.OnlyValidArgs,
+		Args:      readModels,
 		ValidArgs: names,
 	}, config.Log, config.Models, config.Console, config.Tokens)
 	askFlags(c)

@@ -1,14 +1,18 @@
 package app
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"lishi/events"
 	"lishi/infra/config"
 	"lishi/infra/console"
 	"lishi/infra/explore"
@@ -21,7 +25,8 @@ func (p *program) tail() *cobra.Command {
 		Use:   "tail [--stream KEY] [--type TYPE] [--user ID] [--group ID] [--void only|no] [--from POSITION|start]",
 		Short: "Show the events of a running server as they come",
 		Long: `Show events as they come, each once it is judged, until Ctrl-C (exit status 130).
-The running server is asked, at the address of its console.
+The running server is asked, at the address of its console. When it goes away, it is
+asked again until it is back, and the tail goes on where it was.
 
 Filters let pass what fits all of them: --stream g|GROUP, p|USER|USER or u|USER;
 --type message.sent, or message for all of that family; --user by or about whom;
@@ -56,22 +61,98 @@ were (on stderr; with --json a line {"skipped":N}).`,
 				params.Set(name, *value)
 			}
 		}
-		err = client.Lines(c.Context(), http.MethodGet, "/api/tail", params, nil, p.item)
-		if c.Context().Err() != nil {
-			return c.Context().Err()
-		}
-		return misused(err)
+		f := &following{program: p, client: client, params: params, seen: events.Cursor{}}
+		return misused(f.run(c.Context()))
 	}
 	return c
 }
 
-// item prints what a follower is told.
-func (p *program) item(raw []byte) error {
+// following is one `lishi tail`: it goes on behind what it has shown when the
+// server was away.
+type following struct {
+	*program
+	client *console.Client
+	params url.Values
+	begun  bool          // the server has answered once
+	seen   events.Cursor // of each partition, what the server said it had passed
+}
+
+// againAfter is how long a tail waits before it asks again for a server that went away.
+const againAfter = time.Second
+
+// run ends with ctx, or with what the server refuses.
+func (f *following) run(ctx context.Context) error {
+	for away := false; ; {
+		err := f.client.Lines(ctx, http.MethodGet, "/api/tail", f.params, nil, func(raw []byte) error {
+			if away {
+				away = false
+				fmt.Fprintln(f.err, "the server is back")
+			}
+			return f.take(raw)
+		})
+		var refused *console.Error
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.As(err, &refused) && refused.Reason != console.Unavailable, !f.begun, errors.Is(err, errShown):
+			return err
+		}
+		if !away {
+			away = true
+			fmt.Fprintf(f.err, "the server at %s is away; asking again\n", f.client.Base)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(againAfter):
+		}
+	}
+}
+
+// errShown is that what came could not be read or printed.
+var errShown = errors.New("an event could not be shown")
+
+// take prints what the server tells, unless it was told before it went away.
+func (f *following) take(raw []byte) error {
 	var i explore.Item
 	if err := json.Unmarshal(raw, &i); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errShown, err)
 	}
-	var err error
+	f.begun = true
+	if i.Event != nil {
+		if last, ok := f.seen[i.Event.Position.Partition]; ok && i.Event.Position.Offset <= last {
+			return nil
+		}
+		f.seen.Advance(i.Event.Position)
+	}
+	if i.At != "" {
+		if err := f.reached(i.At); err != nil {
+			return err
+		}
+	}
+	if err := f.item(i, raw); err != nil {
+		return fmt.Errorf("%w: %w", errShown, err)
+	}
+	return nil
+}
+
+// reached makes what follows the cursor the place to go on from.
+func (f *following) reached(at string) error {
+	reached, err := events.ParseCursor(at)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errShown, err)
+	}
+	next := events.Cursor{}
+	for p, o := range reached {
+		f.seen.Advance(events.Position{Partition: p, Offset: o})
+		next[p] = f.seen[p] + 1
+	}
+	f.params.Set("from", next.String())
+	return nil
+}
+
+// item prints what a follower is told.
+func (p *program) item(i explore.Item, raw []byte) (err error) {
 	switch {
 	case i.Event == nil && i.Skipped == 0:
 	case p.asJSON:

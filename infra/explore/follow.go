@@ -109,7 +109,7 @@ type Item struct {
 	// Skipped events passed the filter and were not shown, since more came than
 	// the rate allows.
 	Skipped int64 `json:"skipped,omitempty"`
-	// At is told now and then where nothing passes: the cursor that was reached.
+	// At is the cursor that was reached: told at the beginning, then now and then.
 	At string `json:"at,omitempty"`
 }
 
@@ -151,6 +151,9 @@ func follow(ctx context.Context, live Live, f Filter, from events.Cursor, rate i
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	t := &follower{rate: rate, each: each, at: from.Clone(), cancel: cancel}
+	if err := each(Item{At: from.String()}); err != nil { // who is cut off before the first beat can go on too
+		return err
+	}
 	var beats sync.WaitGroup
 	beats.Go(func() { t.beat(ctx) })
 	err := live.Log().Read(ctx, from, func(p events.Partition, batch []events.Recorded) error {

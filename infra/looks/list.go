@@ -138,6 +138,9 @@ func (f Filter) Check() error {
 	if f.Way != "" && !slices.Contains(Ways, f.Way) {
 		return fmt.Errorf("way is one of %s, not %q", strings.Join(Ways, ", "), f.Way)
 	}
+	if f.Role != "" && !slices.Contains(Roles, f.Role) {
+		return fmt.Errorf("role is one of %s, not %q", strings.Join(Roles, ", "), f.Role)
+	}
 	if !f.From.IsZero() && !f.To.IsZero() && !f.From.Before(f.To) {
 		return errors.New("from is not before to")
 	}

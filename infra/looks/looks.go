@@ -23,6 +23,9 @@ const (
 	Export  = "export"
 )
 
+// Roles are those that may look: groups and figures with SQL alone.
+var Roles = []string{Auditor, "admin", "analyst", "groups", "figures"}
+
 // Ways are all of them.
 var Ways = []string{Console, SQL, Export}
 

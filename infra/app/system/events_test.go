@@ -140,3 +140,61 @@ func TestTail(t *testing.T) {
 		t.Errorf("%d %s", code, errs)
 	}
 }
+
+// A tail outlives its server: it goes on behind what it showed, and what was
+// said meanwhile comes once.
+func TestTailGoesOnAfterARestart(t *testing.T) {
+	dir, addr := t.TempDir(), freeAddr(t)
+	s := serve(t, dir, "--console", addr)
+	s.register("ann", "bob")
+	s.befriend("ann", "bob")
+	say := func(text string) string {
+		return s.must("ann", "/chat/sendMessage", object{"uniqueNo": no(), "receiveUserId": "bob", "messageContent": text}).str("position")
+	}
+	c := lishi("tail", "--json", "--type", "message", "--from", "start", "--data", dir, "--console", addr)
+	pipe, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer c.Process.Kill()
+	lines := make(chan string)
+	go func() {
+		defer close(lines)
+		for in := bufio.NewScanner(pipe); in.Scan(); {
+			lines <- in.Text()
+		}
+	}()
+	comes := func(position string) {
+		t.Helper()
+		var i explore.Item
+		select {
+		case l := <-lines:
+			if err := json.Unmarshal([]byte(l), &i); err != nil || i.Event == nil || i.Event.Position.String() != position {
+				t.Fatalf("%q instead of %s, %v", l, position, err)
+			}
+		case <-time.After(time.Minute):
+			t.Fatalf("%s did not come", position)
+		}
+	}
+	comes(say("one"))
+	s.kill()
+	s = serve(t, dir)
+	meanwhile := say("without a console")
+	s.terminate()
+	s = serve(t, dir, "--console", addr)
+	comes(meanwhile)
+	comes(say("two"))
+	s.terminate()
+	s = serve(t, dir, "--console", addr)
+	comes(say("three"))
+	c.Process.Signal(os.Interrupt)
+	for l := range lines {
+		t.Error("again: ", l)
+	}
+	if c.Wait(); c.ProcessState.ExitCode() != 130 {
+		t.Error(c.ProcessState)
+	}
+}

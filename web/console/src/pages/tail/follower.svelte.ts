@@ -91,7 +91,7 @@ export class Follower {
   state = $state<State>('connecting')
   problem = $state.raw<unknown>()
   private readonly ending = new AbortController()
-  private cursor = ''
+  private readonly next = new Map<string, number>() // of each partition, what was not seen yet
   private pending: Item[] = []
   private drawing: ReturnType<typeof setTimeout> | undefined
 
@@ -111,7 +111,7 @@ export class Follower {
     const { signal } = this.ending
     for (let wait = 500; !signal.aborted; wait = Math.min(wait * 2, 10_000)) {
       try {
-        await api.lines<Item>('/api/tail', { params: { ...this.params, from: this.cursor }, signal, begun: () => (this.state = 'live') }, (item) => {
+        await api.lines<Item>('/api/tail', { params: { ...this.params, from: [...this.next].map(([partition, offset]) => `${partition}-${offset}`).join(',') }, signal, begun: () => (this.state = 'live') }, (item) => {
           wait = 500
           this.take(item)
         })
@@ -128,9 +128,16 @@ export class Follower {
     }
   }
 
+  private passed(position: string): void {
+    const cut = position.lastIndexOf('-')
+    const partition = position.slice(0, cut)
+    this.next.set(partition, Math.max(this.next.get(partition) ?? 0, Number(position.slice(cut + 1)) + 1))
+  }
+
   // Whatever comes within a tenth of a second is shown at once.
   private take(item: Item): void {
-    if (item.at) this.cursor = item.at
+    const positions = item.event ? [item.event.position] : (item.at?.split(',') ?? [])
+    for (const position of positions) this.passed(position)
     this.pending.push(item)
     this.drawing ??= setTimeout(() => {
       this.drawing = undefined
