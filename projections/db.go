@@ -43,8 +43,15 @@ type DB interface {
 	// the same number of rows; none at all is nil at once. The slices are the
 	// caller's again when it returns, to be filled anew. The table may be
 	// qualified ("db.table") and is quoted where that is needed.
-	Insert(ctx context.Context, table string, columns []Column) error
+	Insert(ctx context.Context, table string, columns []Column, how ...Insertion) error
 }
+
+// Insertion says something about the rows of an Insert.
+type Insertion byte
+
+// Distinct says that no two of the rows have the same key: ClickHouse need not
+// look for such rows before it writes them.
+const Distinct Insertion = 1
 
 // Arg is the value of one parameter {Name:Type} of a statement: a string,
 // bool, any integer or float, a slice of those (for Array(…)), or nil for NULL

@@ -13,15 +13,15 @@ const minInsert = 64
 // insertHalving writes columns of n rows, and halves of them where they take more memory
 // than ClickHouse gives. Rows are idempotent, so what went in before an error may
 // go in again.
-func insertHalving(ctx context.Context, db DB, table string, columns []Column, n int) error {
-	err := db.Insert(ctx, table, columns)
+func insertHalving(ctx context.Context, db DB, table string, columns []Column, n int, how ...Insertion) error {
+	err := db.Insert(ctx, table, columns, how...)
 	if !errors.Is(err, ErrMemory) || n <= minInsert {
 		return err
 	}
-	if err := insertHalving(ctx, db, table, slice(columns, 0, n/2), n/2); err != nil {
+	if err := insertHalving(ctx, db, table, slice(columns, 0, n/2), n/2, how...); err != nil {
 		return err
 	}
-	return insertHalving(ctx, db, table, slice(columns, n/2, n), n-n/2)
+	return insertHalving(ctx, db, table, slice(columns, n/2, n), n-n/2, how...)
 }
 
 // slice is the rows from one to before another; they share the columns' memory.

@@ -25,14 +25,14 @@ type narrow struct {
 	refused int
 }
 
-func (n *narrow) Insert(ctx context.Context, table string, columns []projections.Column) error {
+func (n *narrow) Insert(ctx context.Context, table string, columns []projections.Column, how ...projections.Insertion) error {
 	if rows := reflect.ValueOf(columns[0].Data).Len(); rows > n.rows {
 		n.mu.Lock()
 		n.refused++
 		n.mu.Unlock()
 		return fmt.Errorf("%w: %d rows", projections.ErrMemory, rows)
 	}
-	return n.DB.Insert(ctx, table, columns)
+	return n.DB.Insert(ctx, table, columns, how...)
 }
 
 func (n *narrow) Query(ctx context.Context, sql string, args ...projections.Arg) (projections.RowScanner, error) {

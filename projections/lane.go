@@ -259,7 +259,7 @@ func (l *lane) write(ctx context.Context, b *batch) error {
 		e.inserting <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-e.inserting }()
-			in.err = e.retry(ctx, "inserting into "+in.t.table, func() error { return insertHalving(ctx, e.db, in.t.table, in.t.gathered(), in.t.rows) })
+			in.err = e.retry(ctx, "inserting into "+in.t.table, func() error { return insertHalving(ctx, e.db, in.t.table, in.t.gathered(), in.t.rows, in.t.how...) })
 		})
 	}
 	wg.Wait()

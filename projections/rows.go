@@ -2,6 +2,7 @@ package projections
 
 import (
 	"fmt"
+	"slices"
 
 	"lishi/events"
 )
@@ -22,6 +23,7 @@ type columns struct {
 	table string // physical name
 	name  string
 	cols  []column
+	how   []Insertion
 	rows  int
 	row   Row
 }
@@ -69,6 +71,9 @@ func newRows(tables []Table, build uint32) (*Rows, error) {
 	r := &Rows{}
 	for _, t := range tables {
 		c := &columns{table: physical(t.Name, build), name: t.Name}
+		if slices.Contains(t.Key, "offset") { // with it a key is one event's, and of that there is one row
+			c.how = []Insertion{Distinct}
+		}
 		fields := append([]Field{{Name: "partition", Type: "LowCardinality(String)"}, {Name: "offset", Type: "UInt64"}}, t.Fields...)
 		for _, f := range fields {
 			var data any

@@ -7,9 +7,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 	"unsafe"
@@ -235,9 +237,13 @@ func (db *DB) Query(ctx context.Context, sql string, args ...projections.Arg) (p
 // is no longer whole or nothing.
 const maxInsertRows = 1_000_000
 
+// mergeRows is the setting that has ClickHouse look for rows with the same key in
+// what it is about to write.
+const mergeRows = "optimize_on_insert"
+
 // Insert implements projections.DB, for at most a million rows that belong into
 // one partition of the table.
-func (db *DB) Insert(ctx context.Context, table string, columns []projections.Column) error {
+func (db *DB) Insert(ctx context.Context, table string, columns []projections.Column, how ...projections.Insertion) error {
 	n, err := height(columns)
 	if err != nil {
 		return fmt.Errorf("inserting into %s: %w", table, err)
@@ -251,10 +257,11 @@ func (db *DB) Insert(ctx context.Context, table string, columns []projections.Co
 		types[i] = ch.ColumnNameAndType{Name: c.Name, Type: c.Type}
 		names[i] = quote(c.Name)
 	}
+	distinct := slices.Contains(how, projections.Distinct)
 	sql := "INSERT INTO " + quoteTable(table) + " (" + strings.Join(names, ", ") + ")"
 	if db.engine != nil {
 		native := false
-		err := db.attempt(ctx, func() (err error) { native, err = db.insertNative(ctx, sql, columns, n); return err })
+		err := db.attempt(ctx, func() (err error) { native, err = db.insertNative(ctx, sql, columns, n, distinct); return err })
 		if err != nil {
 			return fmt.Errorf("inserting %d rows into %s: %w", n, table, err)
 		}
@@ -263,7 +270,13 @@ func (db *DB) Insert(ctx context.Context, table string, columns []projections.Co
 		}
 	}
 	// With the types given, the driver does not ask DESCRIBE for every insert.
-	ctx = ch.Context(ctx, ch.WithColumnNamesAndTypes(types))
+	with := []ch.QueryOption{ch.WithColumnNamesAndTypes(types)}
+	if distinct {
+		settings := maps.Clone(db.options.Settings) // those of a statement take the place of all others
+		settings[mergeRows] = 0
+		with = append(with, ch.WithSettings(settings))
+	}
+	ctx = ch.Context(ctx, with...)
 	err = db.attempt(ctx, func() error {
 		batch, err := db.conn.PrepareBatch(ctx, sql)
 		if err != nil {

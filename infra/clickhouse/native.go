@@ -21,7 +21,7 @@ var blocks = sync.Pool{New: func() any { return new([]byte) }}
 // times the processor's time for the same bytes (see BenchmarkEncode): it boxes
 // every value of a LowCardinality and copies everything three times. It gives
 // false where a column has a type that lishi's own tables don't have.
-func (db *DB) insertNative(ctx context.Context, sql string, columns []projections.Column, n int) (bool, error) {
+func (db *DB) insertNative(ctx context.Context, sql string, columns []projections.Column, n int, distinct bool) (bool, error) {
 	pooled := blocks.Get().(*[]byte)
 	defer blocks.Put(pooled)
 	block, ok := appendBlock((*pooled)[:0], columns, n)
@@ -32,6 +32,9 @@ func (db *DB) insertNative(ctx context.Context, sql string, columns []projection
 	session := chdb.Session{Database: db.Database()}
 	for name, value := range db.options.Settings {
 		session.Settings = append(session.Settings, chdb.Setting{Name: name, Value: fmt.Sprint(value)})
+	}
+	if distinct {
+		session.Settings = append(session.Settings, chdb.Setting{Name: mergeRows, Value: "0"})
 	}
 	slices.SortFunc(session.Settings, func(a, b chdb.Setting) int { return bytes.Compare([]byte(a.Name), []byte(b.Name)) })
 	return true, db.engine.Insert(ctx, session, sql, "Native", nil, bytes.NewReader(block))

@@ -61,8 +61,8 @@ func (f *Faulty) Query(ctx context.Context, sql string, args ...projections.Arg)
 }
 
 // Insert implements projections.DB.
-func (f *Faulty) Insert(ctx context.Context, table string, columns []projections.Column) error {
-	return f.call(Call{Table: table}, func() error { return f.DB.Insert(ctx, table, columns) })
+func (f *Faulty) Insert(ctx context.Context, table string, columns []projections.Column, how ...projections.Insertion) error {
+	return f.call(Call{Table: table}, func() error { return f.DB.Insert(ctx, table, columns, how...) })
 }
 
 // Death is a process that is killed at its n-th statement, counted from 0: from
