@@ -15,6 +15,7 @@ import (
 	"lishi/events"
 	"lishi/events/merkle"
 	"lishi/infra/config"
+	"lishi/infra/console"
 	"lishi/infra/kafka"
 	"lishi/infra/secrets"
 	"lishi/infra/telemetry"
@@ -188,37 +189,59 @@ func (p *program) auditCheckpoint() *cobra.Command {
 named: c0, u0 …) and sign it. Keep what is printed where nobody can change it
 who can change the log.
 
+Where a server runs on the data directory, or --console names one, it gives the
+checkpoints that it published last, seconds old at most.
+
 With --out each checkpoint is written to DIR/PARTITION-SIZE.checkpoint; a file
 that is there already is left as it is, and compared.`,
-	}, config.Log, config.Audit)
+	}, config.Log, config.Audit, config.Console)
+	askFlags(c)
 	c.Flags().StringVar(&out, "out", "", "directory for the checkpoints")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		return p.audited(c, func(a *kafka.Archive, key merkle.Key) error {
-			return p.checkpoints(c.Context(), a, key, args, out)
+		return p.orAsk(c, func() error {
+			return p.audited(c, func(a *kafka.Archive, key merkle.Key) error {
+				heads, err := p.heads(c.Context(), a, key, args)
+				if err != nil {
+					return err
+				}
+				return p.published(heads, out)
+			})
+		}, func(ctx context.Context, client *console.Client) error {
+			heads, err := publishedHeads(ctx, client, args)
+			if err != nil {
+				return err
+			}
+			return p.published(heads, out)
 		})
 	}
 	return c
 }
 
-// checkpoints signs the heads of the partitions named, or of all, and prints
-// them or keeps them in a directory.
-func (p *program) checkpoints(ctx context.Context, a *kafka.Archive, key merkle.Key, named []string, out string) error {
+// heads signs the heads of the partitions named, or of all.
+func (p *program) heads(ctx context.Context, a *kafka.Archive, key merkle.Key, named []string) ([]signedHead, error) {
 	parts, err := partitions(a, named)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var heads []signedHead
 	for _, part := range parts {
 		head, signed, err := p.head(ctx, a, part, key)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if out != "" {
-			if err := keep(out, fmt.Sprintf("%s-%d.checkpoint", part, head.Size), signed); err != nil {
+		heads = append(heads, signedHead{part.String(), head.Size, base64.StdEncoding.EncodeToString(head.Root[:]), string(signed)})
+	}
+	return heads, nil
+}
+
+// published prints heads, or keeps them in a directory.
+func (p *program) published(heads []signedHead, out string) error {
+	if out != "" {
+		for _, h := range heads {
+			if err := keep(out, fmt.Sprintf("%s-%d.checkpoint", h.Partition, h.Size), []byte(h.Checkpoint)); err != nil {
 				return err
 			}
 		}
-		heads = append(heads, signedHead{part.String(), head.Size, base64.StdEncoding.EncodeToString(head.Root[:]), string(signed)})
 	}
 	if p.asJSON {
 		return p.json(heads)

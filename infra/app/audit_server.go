@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -20,9 +21,22 @@ import (
 // orOfServer gives what was made of the log at rest or, where a server runs on it
 // or --console names one, has that answer; the proof is written either way.
 func (p *program) orOfServer(c *cobra.Command, out string, atRest func() error, ofServer func(ctx context.Context, client *console.Client) (proof string, err error)) error {
-	if !c.Flags().Changed("console") {
-		if err := atRest(); !errors.Is(err, broker.ErrInUse) {
+	return p.orAsk(c, atRest, func(ctx context.Context, client *console.Client) error {
+		text, err := ofServer(ctx, client)
+		if err != nil {
 			return err
+		}
+		return p.proof(out, []byte(text))
+	})
+}
+
+// orAsk works on the log at rest or, where a server runs on it or --console names
+// one, with that.
+func (p *program) orAsk(c *cobra.Command, atRest func() error, ask func(ctx context.Context, client *console.Client) error) error {
+	var inUse error
+	if !c.Flags().Changed("console") {
+		if inUse = atRest(); !errors.Is(inUse, broker.ErrInUse) {
+			return inUse
 		}
 	}
 	cfg, _, err := load(c)
@@ -34,11 +48,29 @@ func (p *program) orOfServer(c *cobra.Command, out string, atRest func() error, 
 		return err
 	}
 	fmt.Fprintf(p.err, "from the server at %s\n", client.Base)
-	text, err := ofServer(c.Context(), client)
-	if err != nil {
-		return misused(err)
+	err = ask(c.Context(), client)
+	if errors.Is(err, console.ErrSilent) && inUse != nil {
+		return fmt.Errorf("%w, and %w", inUse, err)
 	}
-	return p.proof(out, []byte(text))
+	return misused(err)
+}
+
+// publishedHeads are the newest checkpoints that a server has signed, of the
+// partitions named or of all.
+func publishedHeads(ctx context.Context, client *console.Client, named []string) ([]signedHead, error) {
+	var answer struct{ Checkpoints []signedHead }
+	if err := client.Get(ctx, "/api/audit/checkpoints", nil, &answer); err != nil || len(named) == 0 {
+		return answer.Checkpoints, err
+	}
+	var heads []signedHead
+	for _, name := range named {
+		at := slices.IndexFunc(answer.Checkpoints, func(h signedHead) bool { return h.Partition == name })
+		if at < 0 {
+			return nil, usageError{fmt.Errorf("the log has no partition %q", name)}
+		}
+		heads = append(heads, answer.Checkpoints[at])
+	}
+	return heads, nil
 }
 
 func (p *program) proof(out string, text []byte) error {

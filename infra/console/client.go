@@ -23,6 +23,9 @@ type Client struct {
 	TLS           *tls.Config // nil: the system's issuers
 }
 
+// ErrSilent is that nothing answers where a console should.
+var ErrSilent = errors.New("no console answers")
+
 // Do sends a request and gives the answer's body, to be closed. in is sent as
 // JSON, unless it is nil or an io.Reader, which is sent as it stands. A refusal
 // is an *Error; that nobody answers is told with the address.
@@ -60,7 +63,7 @@ func (c *Client) Do(ctx context.Context, method, path string, params url.Values,
 		if errors.As(err, &outer) {
 			err = outer.Err
 		}
-		return nil, fmt.Errorf("no console answers at %s: %w", c.Base, err)
+		return nil, fmt.Errorf("%w at %s: %w", ErrSilent, c.Base, err)
 	}
 	if resp.StatusCode == http.StatusOK {
 		return resp.Body, nil

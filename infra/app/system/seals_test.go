@@ -108,6 +108,18 @@ func TestSealsWhileItRuns(t *testing.T) {
 	}
 	audit("consistency", first, "--data", s.dir, "--console", at, "--token", ada.Token, "--out", first+".proof")
 	audit("verify", first+".proof", "--old", first, "--key", key)
+	kept := t.TempDir()
+	if out := audit("checkpoint", "u0", "--data", s.dir, "--console", at, "--token", ada.Token, "--out", kept); !strings.HasPrefix(out, "u0  ") {
+		t.Error(out)
+	}
+	published, err := filepath.Glob(filepath.Join(kept, "u0-*.checkpoint"))
+	if err != nil || len(published) != 1 {
+		t.Fatal(published, err)
+	}
+	audit("verify", published[0], "--key", key)
+	if out, errs, status := run(t, nil, "audit", "checkpoint", "u7", "--data", s.dir, "--console", at, "--token", ada.Token); status != 2 {
+		t.Errorf("status %d: %s%s", status, out, errs)
+	}
 	var heads struct{ Checkpoints []struct{ Partition string } }
 	if err := ada.Get(t.Context(), "/api/audit/checkpoints", url.Values{"partition": {"u0"}}, &heads); err != nil || len(heads.Checkpoints) < 1 {
 		t.Errorf("%+v %v", heads, err)
