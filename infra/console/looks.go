@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"lishi/infra/looks"
 )
@@ -20,13 +21,25 @@ func (r recorded) Look(ctx context.Context, l Look) error {
 		what += "?" + l.Params.Encode()
 	}
 	_, err := r.Record(ctx, looks.Look{
-		Actor: l.Caller.ID, ActorName: l.Caller.Name, Role: string(l.Caller.Role), Reason: l.Caller.Reason, Way: looks.Console,
+		Actor: l.Caller.ID, ActorName: l.Caller.Name, Role: string(l.Caller.Role), Reason: l.Caller.Reason, Way: wayOf(l.Route),
 		What: what, Text: string(l.Body), From: l.From, Time: l.Time,
 	})
 	if errors.Is(err, looks.ErrNoReason) {
 		return Refuse(ReasonMissing, "an auditor must say why, in the header Lishi-Reason")
 	}
 	return err
+}
+
+// wayOf tells what leaves the house as a file, and statements, from what is only
+// shown.
+func wayOf(route string) string {
+	switch {
+	case strings.HasPrefix(route, "/api/audit/exports"), strings.HasSuffix(route, "/download"):
+		return looks.Export
+	case strings.HasPrefix(route, "/api/sql/"):
+		return looks.SQL
+	}
+	return looks.Console
 }
 
 // Looks are the routes that list looks.
