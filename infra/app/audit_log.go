@@ -10,6 +10,7 @@ import (
 
 	"lishi/events"
 	"lishi/events/merkle"
+	"lishi/infra/broker"
 	"lishi/infra/config"
 	"lishi/infra/kafka"
 	"lishi/infra/seals"
@@ -19,6 +20,10 @@ import (
 // elsewhere, and against what was signed while it grew.
 func (p *program) verifyLog(ctx context.Context, cfg config.Config, files []string, trust []ed25519.PublicKey) (err error) {
 	a, open, err := p.archive(ctx, cfg)
+	var damage *broker.Damage // found while opening, before any tree is built
+	if errors.As(err, &damage) {
+		return &Finding{err.Error()}
+	}
 	if err != nil {
 		return err
 	}

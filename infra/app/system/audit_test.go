@@ -1,7 +1,9 @@
 package system
 
 import (
+	"bytes"
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -51,5 +53,21 @@ func TestAuditOfTheEmbeddedLog(t *testing.T) {
 		cont := c + ".proof"
 		audit("consistency", c, "--data", data, "--out", cont)
 		audit("verify", cont, "--old", c, "--key", key)
+	}
+
+	files, err := filepath.Glob(filepath.Join(data, "log", "kafka", "partitions", "lishi.users-0", "*.dat"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	text, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	text[bytes.Index(text, []byte("ann"))] ^= 1
+	if err := os.WriteFile(files[0], text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, errs, status := run(t, nil, append([]string{"audit", "verify", "--log", "--data", data}, checkpoints...)...); status != 3 || !strings.Contains(errs, "lishi.users-0") || !strings.Contains(errs, "offset") {
+		t.Errorf("an altered byte on disk: status %d: %s%s", status, out, errs)
 	}
 }
