@@ -127,17 +127,22 @@ func (s *transcript) run(script string) []byte {
 
 // collect waits for the sender's answer, then writes down all that came.
 func (s *transcript) collect(sender string, resumes bool) {
-	first := ""
-	if sender != "" {
-		first = s.clients[sender].raw()
+	answer, before := "", []string{}
+	for sender != "" && !strings.HasPrefix(answer, `{"code":`) && !strings.HasPrefix(answer, `{"msgType":"8"`) {
+		if answer != "" { // a push that was on its way
+			before = append(before, answer)
+		}
+		answer = s.clients[sender].raw()
 	}
 	s.w.settle()
 	for _, name := range s.names {
 		c := s.clients[name]
 		if name == sender {
-			s.came(name+" <", first)
+			for _, f := range append(before, answer) {
+				s.came(name+" <", f)
+			}
 			// A resume's backlog comes beside the answers to later requests.
-			for f := ""; resumes && strings.Contains(first, `"code":"200"`) && !strings.Contains(f, `"msgType":"15"`); {
+			for f := ""; resumes && strings.Contains(answer, `"code":"200"`) && !strings.Contains(f, `"msgType":"15"`); {
 				f = c.raw()
 				s.came(name+" <", f)
 			}
