@@ -171,6 +171,17 @@ func (v View) named(into string) string {
 	return namedView(v.Name, into)
 }
 
+// Unescaped is the SQL of an id as it was, of a part of a stream's key.
+func Unescaped(part string) string {
+	return "replaceAll(replaceAll(" + part + ", '%7C', '|'), '%25', '%')"
+}
+
+// GroupOf is the SQL of the group whose stream has the key; the empty text where it
+// is no group's.
+func GroupOf(key string) string {
+	return "if(startsWith(" + key + ", 'g|'), " + Unescaped("substring("+key+", 3)") + ", '')"
+}
+
 // Placed are the columns of an event's address, for views of a table.
 func Placed(table string) []ViewColumn {
 	return []ViewColumn{

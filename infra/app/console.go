@@ -2,11 +2,9 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/netip"
 	"os"
 	"os/user"
@@ -83,25 +81,12 @@ func nodeName(cfg config.Config) string {
 	return host + " " + cfg.Listen
 }
 
-// listenConsole opens the console's address; nil: there is none. The address that
-// nobody chose is taken by another program without harm: people chat all the same.
+// listenConsole opens the console's address; nil: there is none.
 func listenConsole(ctx context.Context, cfg config.Config, all []config.Setting, logger *slog.Logger) (net.Listener, error) {
-	if cfg.Console == "off" {
-		return nil, nil
-	}
-	chosen := slices.ContainsFunc(all, func(s config.Setting) bool { return s.Name == "console" && s.Origin != "default" })
-	if strings.Contains(cfg.Console, "://") {
-		return nil, &config.Error{Setting: "console", Origin: "flags, environment or file", Problem: "a url is for commands that ask; the server needs an address like 127.0.0.1:8081"}
-	}
-	l, err := listen(ctx, cfg.Console, "console")
-	if errors.Is(err, errTaken) && !chosen {
-		logger.Warn("there is no console", "error", err)
-		return nil, nil
-	}
-	if err == nil && !loopback(cfg.Console) && cfg.TLSCert == "" {
-		logger.Warn("the console is reached without TLS: its tokens and what it shows can be read on the way; use tls-cert, or a loopback address behind a proxy that has TLS", "console", cfg.Console)
-	}
-	return l, err
+	return sideAddress{
+		setting: "console", address: cfg.Console, example: "127.0.0.1:8081", name: "console",
+		exposed: "its tokens and what it shows can be read on the way; use tls-cert, or a loopback address behind a proxy that has TLS",
+	}.listen(ctx, cfg, all, logger)
 }
 
 // serveConsole serves the console until the function that it gives is called.
@@ -109,20 +94,7 @@ func (n *node) serveConsole(l net.Listener, trusted []netip.Prefix, served chan<
 	if l == nil {
 		return func(context.Context) {}
 	}
-	server := wire.NewServer(behindProxies(trusted, n.console))
-	server.ErrorLog = slog.NewLogLogger(n.logger.Handler(), slog.LevelDebug)
-	server.WriteTimeout = 0 // the console has its own, by route
-	go func() {
-		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			served <- err
-		}
-	}()
-	return func(ctx context.Context) {
-		n.console.Close()
-		if server.Shutdown(ctx) != nil {
-			server.Close()
-		}
-	}
+	return serveSide("console", wire.NewServer(behindProxies(trusted, n.console)), l, n.logger, served, n.console.Close)
 }
 
 // demoLink is how long the link to the console works that a demo prints.

@@ -3,14 +3,11 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
-	"slices"
-	"strings"
 	"time"
 
 	"lishi/infra/clickhouse"
@@ -58,46 +55,23 @@ func sqlLimits(cfg config.Config) sqlapi.Limits {
 	return sqlapi.Limits{Time: cfg.SQLTime, Rows: cfg.SQLRows, Memory: cfg.SQLMemory, AtOnce: cfg.SQLAtOnce, Threads: 2}
 }
 
-// listenSQL opens the SQL endpoint's address; nil: there is none. As with the
-// console, an address that nobody chose may be taken by another program.
+// listenSQL opens the SQL endpoint's address; nil: there is none.
 func listenSQL(ctx context.Context, cfg config.Config, all []config.Setting, logger *slog.Logger) (net.Listener, error) {
-	if cfg.SQL == "off" {
-		return nil, nil
-	}
-	if strings.Contains(cfg.SQL, "://") {
-		return nil, &config.Error{Setting: "sql", Origin: "flags, environment or file", Problem: "a url is for commands that ask; the server needs an address like 127.0.0.1:8123"}
-	}
-	chosen := slices.ContainsFunc(all, func(s config.Setting) bool { return s.Name == "sql" && s.Origin != "default" })
-	l, err := listen(ctx, cfg.SQL, "sql")
-	if errors.Is(err, errTaken) && !chosen {
-		logger.Warn("there is no SQL endpoint", "error", err)
-		return nil, nil
-	}
-	if err == nil && !loopback(cfg.SQL) && cfg.TLSCert == "" {
-		logger.Warn("the SQL endpoint is reached without TLS: its passwords and what it shows can be read on the way; use tls-cert, or a loopback address", "sql", cfg.SQL)
-	}
-	return l, err
+	return sideAddress{
+		setting: "sql", address: cfg.SQL, example: "127.0.0.1:8123", name: "SQL endpoint",
+		exposed: "its passwords and what it shows can be read on the way; use tls-cert, or a loopback address",
+	}.listen(ctx, cfg, all, logger)
 }
 
-// serveSQL serves the endpoint until the function that it gives is called.
+// serveSQL serves the endpoint until the function that it gives is called, which
+// ends the statements under way.
 func (n *node) serveSQL(l net.Listener, trusted []netip.Prefix, served chan<- error) (end func(context.Context)) {
 	if l == nil || n.sql == nil {
 		return func(context.Context) {}
 	}
-	server := wire.NewServer(behindProxies(trusted, n.sql))
-	server.ErrorLog = slog.NewLogLogger(n.logger.Handler(), slog.LevelDebug)
-	server.WriteTimeout, server.ReadTimeout = 0, time.Minute // the endpoint has its own limit of time
 	base, cancel := context.WithCancel(context.Background())
+	server := wire.NewServer(behindProxies(trusted, n.sql))
+	server.ReadTimeout = time.Minute
 	server.BaseContext = func(net.Listener) context.Context { return base }
-	go func() {
-		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			served <- fmt.Errorf("sql: %w", err)
-		}
-	}()
-	return func(ctx context.Context) {
-		cancel()
-		if server.Shutdown(ctx) != nil {
-			server.Close()
-		}
-	}
+	return serveSide("sql", server, l, n.logger, served, cancel)
 }

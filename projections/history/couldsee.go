@@ -2,11 +2,6 @@ package history
 
 import "lishi/projections"
 
-// unescaped is an id as it was, of a part of a stream's key.
-func unescaped(sql string) string {
-	return "replaceAll(replaceAll(" + sql + ", '%7C', '|'), '%25', '%')"
-}
-
 // couldSee joins what was said with those who were there. Memberships are
 // another projection's, so their own view is asked.
 func couldSee() projections.View {
@@ -19,11 +14,11 @@ func couldSee() projections.View {
 		Group:   groupOf,
 		From: `(SELECT m.partition AS partition, m.offset AS offset, m.conversation AS conversation, m.original AS original, m.change AS change, m.by AS by, m.said AS said,
 				m.recorded AS recorded, s.user AS user, s.since_position AS since_position, s.until_position AS until_position
-			FROM (SELECT *, ` + unescaped("substring(conversation, 3)") + ` AS in_group FROM ` + said + ` WHERE startsWith(conversation, 'g|')) AS m
+			FROM (SELECT *, ` + projections.Unescaped("substring(conversation, 3)") + ` AS in_group FROM ` + said + ` WHERE startsWith(conversation, 'g|')) AS m
 			INNER JOIN chat.memberships AS s ON m.in_group = s.group_id
 			WHERE m.offset > ` + at("s.since_position") + ` AND (s.until_position = '' OR m.offset <= ` + at("if(s.until_position = '', 'c0-0', s.until_position)") + `)
 			UNION ALL SELECT partition, offset, conversation, original, change, by, said, recorded,
-				arrayJoin(arrayDistinct(arrayMap(u -> ` + unescaped("u") + `, arraySlice(splitByChar('|', conversation), 2)))), '', ''
+				arrayJoin(arrayDistinct(arrayMap(u -> ` + projections.Unescaped("u") + `, arraySlice(splitByChar('|', conversation), 2)))), '', ''
 			FROM ` + said + ` WHERE startsWith(conversation, 'p|')) AS m`,
 		Columns: append(projections.Placed("m"), []projections.ViewColumn{
 			{Name: "conversation", Type: "String", SQL: "m.conversation", Comment: "the stream's key: p|a|b of a pair, g|id of a group"},

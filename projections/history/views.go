@@ -2,7 +2,7 @@ package history
 
 import "lishi/projections"
 
-var groupOf = "if(startsWith(m.conversation, 'g|'), " + unescaped("substring(m.conversation, 3)") + ", '')"
+var groupOf = projections.GroupOf("m.conversation")
 
 // Views implements projections.Viewer.
 func (Projection) Views() []projections.View {

@@ -91,7 +91,7 @@ func (Projection) Views() []projections.View {
 		Name:    "events",
 		Comment: "Every valid event of the chat, raw. Void records are not here; `lishi events` shows them.",
 		From:    "{records} AS r",
-		Group:   "if(startsWith(r.stream, 'g|'), replaceAll(replaceAll(substring(r.stream, 3), '%7C', '|'), '%25', '%'), '')",
+		Group:   projections.GroupOf("r.stream"),
 		Columns: append(projections.Placed("r"), []projections.ViewColumn{
 			{Name: "type", Type: "String", SQL: "toString(r.type)", Comment: "the event type: message.sent, group.created …"},
 			{Name: "version", Type: "UInt16", SQL: "toUInt16(r.version)", Comment: "the version of the type that payload is in"},
