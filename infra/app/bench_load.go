@@ -40,7 +40,7 @@ figure. A bar that is missed (--least, --most-p99) makes the exit status 3.`,
 		l.Duration = b.duration()
 		return b.judge(l.Run(c.Context(), s))
 	})
-	c.AddCommand(p.benchGroup(), p.benchMixed(), p.benchIdle(), p.benchStorm(), p.benchPages(), p.benchChat(), p.benchSearch())
+	c.AddCommand(p.benchGroup(), p.benchMixed(), p.benchSoak(), p.benchIdle(), p.benchStorm(), p.benchPages(), p.benchChat(), p.benchSearch())
 	return c
 }
 
@@ -76,23 +76,64 @@ lines as lishi import reads them, gzip too), pressed together so that so many
 messages a second are offered in all.`,
 		Args: cobra.MinimumNArgs(1),
 	})
-	c.Flags().IntVar(&l.Pairs, "pairs", 50, "pairs, each with a conversation of two of the files")
-	c.Flags().IntVar(&l.Groups, "groups", 2, "groups, each with a group's of the files")
-	c.Flags().IntVar(&l.Members, "members", 50, "members of each group who receive")
-	c.Flags().Float64Var(&l.Rate, "offered", 1000, "messages a second offered in all, on the average")
+	mixed(c, &l, 1000)
 	b.barred(c)
 	b.run(c, func(s bench.Lishi) (fmt.Stringer, error) {
-		if l.Pairs < 0 || l.Groups < 0 || l.Pairs+l.Groups == 0 || l.Members < 2 || l.Rate <= 0 {
-			return nil, usageError{errors.New("pairs or groups must be 1 or more, members 2 or more, offered above 0")}
-		}
-		var err error
-		if l.Lines, err = bench.ReadLines(c.Flags().Args()...); err != nil {
+		if err := b.mixed(c, &l); err != nil {
 			return nil, err
 		}
-		l.Duration = b.duration()
 		return b.judge(l.Run(c.Context(), s))
 	})
 	return c
+}
+
+func (p *program) benchSoak() *cobra.Command {
+	l := bench.Soak{Progress: func(r bench.SoakReport) { fmt.Fprintln(p.err, r) }}
+	c, b := p.load(&cobra.Command{
+		Use:   "soak FILE… [--offered 200] [--cut 1m] [--seconds 3600]",
+		Short: "The load of bench mixed for long, over connections that break",
+		Long: `The load of lishi bench mixed, for an hour or as long as wanted. Connections are
+cut without a word wherever they stand, and people come back with their cursors;
+a server that goes away, or is killed, is waited for. Messages that were not
+answered are sent again with the same uniqueNo. In the end every message must have
+been answered, and have come to each receiver once, unchanged and in order.
+
+scripts/soak starts a server for it, kills it now and then, and watches its memory.`,
+		Args: cobra.MinimumNArgs(1),
+	})
+	mixed(c, &l.Mixed, 200)
+	c.Flags().DurationVar(&l.Cut, "cut", time.Minute, "how long a connection lives on the average; 0: until the server ends it")
+	c.Flags().DurationVar(&l.Patience, "patience", 2*time.Minute, "how long the server may be away, and an answer late")
+	c.Flags().DurationVar(&l.Every, "every", time.Minute, "how often a line on stderr says how far it is")
+	b.seconds, c.Flags().Lookup("seconds").DefValue = 3600, "3600"
+	b.run(c, func(s bench.Lishi) (fmt.Stringer, error) {
+		if l.Cut < 0 || l.Patience <= 0 || l.Every <= 0 {
+			return nil, usageError{errors.New("patience and every must be above 0, cut not negative")}
+		}
+		if err := b.mixed(c, &l.Mixed); err != nil {
+			return nil, err
+		}
+		return l.Run(c.Context(), s)
+	})
+	return c
+}
+
+// mixed are the flags of a load with the rhythm of real chat.
+func mixed(c *cobra.Command, l *bench.Mixed, rate float64) {
+	c.Flags().IntVar(&l.Pairs, "pairs", 50, "pairs, each with a conversation of two of the files")
+	c.Flags().IntVar(&l.Groups, "groups", 2, "groups, each with a group's of the files")
+	c.Flags().IntVar(&l.Members, "members", 50, "members of each group who receive")
+	c.Flags().Float64Var(&l.Rate, "offered", rate, "messages a second offered in all, on the average")
+}
+
+// mixed completes such a load by its files.
+func (b *benchLoad) mixed(c *cobra.Command, l *bench.Mixed) (err error) {
+	if l.Pairs < 0 || l.Groups < 0 || l.Pairs+l.Groups == 0 || l.Members < 2 || l.Rate <= 0 {
+		return usageError{errors.New("pairs or groups must be 1 or more, members 2 or more, offered above 0")}
+	}
+	l.Duration = b.duration()
+	l.Lines, err = bench.ReadLines(c.Flags().Args()...)
+	return err
 }
 
 func (p *program) benchIdle() *cobra.Command {

@@ -71,6 +71,13 @@ func (r *recorder) since(ns int64) {
 	r.mu.Unlock()
 }
 
+// now is what was recorded until now.
+func (r *recorder) now() Latency {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.latency()
+}
+
 func (r *recorder) latency() Latency {
 	h := r.h
 	return Latency{h.ValueAtQuantile(50), h.ValueAtQuantile(90), h.ValueAtQuantile(99), h.ValueAtQuantile(99.9), h.Max()}
@@ -139,13 +146,19 @@ func (t *talk) rest(n int64, digits int) []byte {
 
 // queue makes the next message's frame, which was to be sent at a time.
 func (t *talk) queue(at time.Time) {
+	n := t.next(at)
+	t.from.Queue(func(b []byte) []byte { return t.writer.Append(b, n, t.text) })
+}
+
+// next makes the next message's text, and gives its number.
+func (t *talk) next(at time.Time) int64 {
 	n := t.sent.Add(1)
 	if t.times != nil {
 		t.times[n%window].Store(at.UnixNano())
 	}
 	t.text = strconv.AppendInt(t.text[:0], n, 10)
 	t.text = append(append(t.text, ':'), t.rest(n, len(t.text))...)
-	t.from.Queue(func(b []byte) []byte { return t.writer.Append(b, n, t.text) })
+	return n
 }
 
 // answers reads until messages were answered and nothing more lies ready, and

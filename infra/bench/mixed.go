@@ -81,22 +81,20 @@ func entry[K comparable](m map[K]*rhythm, k K) *rhythm {
 	return m[k]
 }
 
-// Run makes the people, loads, and checks as Pairs and Group do.
-func (l Mixed) Run(ctx context.Context, s Server) (Report, error) {
+// meet makes the people; each talk has its rhythm.
+func (l Mixed) meet(ctx context.Context, s Server) ([]*talk, map[*talk]*rhythm, error) {
 	pairs, groups, err := l.rhythms()
 	switch {
 	case err != nil:
-		return Report{}, err
+		return nil, nil, err
 	case l.Pairs > 0 && len(pairs) == 0:
-		return Report{}, errors.New("the files hold no conversation of two")
+		return nil, nil, errors.New("the files hold no conversation of two")
 	case l.Groups > 0 && len(groups) == 0:
-		return Report{}, errors.New("the files hold no group")
+		return nil, nil, errors.New("the files hold no group")
 	}
-	begun := time.Now()
 	run := nameless()
 	beats := map[*talk]*rhythm{}
 	var talks []*talk
-	natural := 0.0 // messages a second of all, as the files have them
 	for i := range l.Pairs + l.Groups {
 		members, beat := 1, (*rhythm)(nil)
 		if i < l.Pairs {
@@ -106,14 +104,33 @@ func (l Mixed) Run(ctx context.Context, s Server) (Report, error) {
 		}
 		t, err := meet(ctx, s, fmt.Sprintf("%s-%d", run, i), members)
 		if err != nil {
-			return Report{}, err
+			return nil, nil, err
 		}
 		t.size = func(n int64) int { return beat.size[(n-1)%int64(len(beat.size))] }
 		talks, beats[t] = append(talks, t), beat
+	}
+	return talks, beats, nil
+}
+
+// press is how many times longer than the files' their rhythm has to be, so that
+// the rate comes out.
+func (l Mixed) press(beats map[*talk]*rhythm) float64 {
+	natural := 0.0 // messages a second of all, as the files have them
+	for _, beat := range beats {
 		natural += float64(len(beat.at)) / beat.length().Seconds()
 	}
+	return natural / l.Rate
+}
+
+// Run makes the people, loads, and checks as Pairs and Group do.
+func (l Mixed) Run(ctx context.Context, s Server) (Report, error) {
+	begun := time.Now()
+	talks, beats, err := l.meet(ctx, s)
+	if err != nil {
+		return Report{}, err
+	}
 	setup := time.Since(begun).Seconds()
-	press := natural / l.Rate
+	press := l.press(beats)
 	start := time.Now()
 	r, err := load(ctx, talks, l.Duration, func(t *talk, over <-chan struct{}) error {
 		return t.offer(start, func(n int64) time.Duration { return time.Duration(press * float64(beats[t].when(n))) }, over)
