@@ -167,15 +167,19 @@ func (p *program) benchStorm() *cobra.Command {
 		Short: "Many people come back at once with their cursors: time until all are live",
 		Long: `Many people lose their connection, are written to meanwhile, and come back all at
 once with their cursors. Each must get what was missed, in order and once, and be
-live within the patience.`,
+live within the patience. With --others so many messages of others lie in between:
+the server's memory (32768 events of each partition) holds the cursors no more. One
+pair writes on all the time; what its messages take is shown beside what they took
+before.`,
 	})
 	c.Flags().IntVar(&l.People, "people", 10000, "who come back")
 	c.Flags().IntVar(&l.Missed, "missed", 3, "messages that each has missed")
+	c.Flags().IntVar(&l.Others, "others", 0, "messages that others wrote to each other meanwhile")
 	c.Flags().DurationVar(&l.Patience, "patience", time.Minute, "until all must be live")
 	b.bytes(c, &l.Bytes)
 	b.run(c, func(s bench.Lishi) (fmt.Stringer, error) {
-		if l.People < 1 || l.Missed < 0 || l.Missed > 1000 || l.Patience <= 0 {
-			return nil, usageError{errors.New("people must be 1 or more, missed 0 to 1000, patience above 0")}
+		if l.People < 1 || l.Missed < 0 || l.Others < 0 || l.Missed > 1000 || l.Patience <= 0 {
+			return nil, usageError{errors.New("people must be 1 or more, missed 0 to 1000, others not negative, patience above 0")}
 		}
 		return l.Run(c.Context(), s)
 	})

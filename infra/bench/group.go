@@ -76,7 +76,7 @@ func (l Group) Run(ctx context.Context, s Server) (Report, error) {
 			}
 		}
 	}
-	r, err := load(ctx, []*talk{t}, l.Duration, speak, func(*talk) func(int64) { return passed })
+	r, err := load(ctx, []*talk{t}, after(l.Duration), speak, func(*talk) func(int64) { return passed })
 	r.Load, r.Setup = fmt.Sprintf("group of %d × %d under way", l.Members, l.Depth), setup
 	return r, err
 }

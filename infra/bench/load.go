@@ -287,9 +287,9 @@ func drained(ctx context.Context, talks []*talk, fail <-chan error) error {
 	}
 }
 
-// load lets all talk until the time is up and everything has arrived. speak is
+// load lets all talk until it is enough and everything has arrived. speak is
 // each sender's part; it ends when over is closed and all is answered.
-func load(ctx context.Context, talks []*talk, d time.Duration, speak func(t *talk, over <-chan struct{}) error, arrived func(*talk) func(n int64)) (r Report, err error) {
+func load(ctx context.Context, talks []*talk, enough <-chan struct{}, speak func(t *talk, over <-chan struct{}) error, arrived func(*talk) func(n int64)) (r Report, err error) {
 	var all sync.WaitGroup
 	fail := make(chan error, 1)
 	over := make(chan struct{})
@@ -325,7 +325,7 @@ func load(ctx context.Context, talks []*talk, d time.Duration, speak func(t *tal
 	case err = <-fail:
 	case <-ctx.Done():
 		err = ctx.Err()
-	case <-time.After(d):
+	case <-enough:
 	}
 	close(over)
 	if err == nil {
@@ -350,6 +350,13 @@ func load(ctx context.Context, talks []*talk, d time.Duration, speak func(t *tal
 	r.PerSecond, r.DeliveredS = float64(r.Messages)/r.Seconds, float64(r.Deliveries)/r.Seconds
 	r.Push, r.Answer = push[0].latency(), answer[0].latency()
 	return r, nil
+}
+
+// after is closed when the time is over.
+func after(d time.Duration) <-chan struct{} {
+	over := make(chan struct{})
+	time.AfterFunc(d, func() { close(over) })
+	return over
 }
 
 // each runs n jobs, 16 at a time, and gives the first error.

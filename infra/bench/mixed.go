@@ -132,7 +132,7 @@ func (l Mixed) Run(ctx context.Context, s Server) (Report, error) {
 	setup := time.Since(begun).Seconds()
 	press := l.press(beats)
 	start := time.Now()
-	r, err := load(ctx, talks, l.Duration, func(t *talk, over <-chan struct{}) error {
+	r, err := load(ctx, talks, after(l.Duration), func(t *talk, over <-chan struct{}) error {
 		return t.offer(start, func(n int64) time.Duration { return time.Duration(press * float64(beats[t].when(n))) }, over)
 	}, nil)
 	r.Load, r.Setup = fmt.Sprintf("%d pairs and %d groups of %d, %.0f/s offered in the rhythm of real chat", l.Pairs, l.Groups, l.Members, l.Rate), setup

@@ -18,6 +18,15 @@ type Pairs struct {
 // Run makes the people, lets them meet, loads, and checks that every message was
 // answered and arrived exactly once, unchanged and in order.
 func (l Pairs) Run(ctx context.Context, s Server) (Report, error) {
+	talks, setup, err := l.meet(ctx, s)
+	if err != nil {
+		return Report{}, err
+	}
+	return l.load(ctx, talks, setup, after(l.Duration))
+}
+
+// meet makes the people, and gives how many seconds that took.
+func (l Pairs) meet(ctx context.Context, s Server) ([]*talk, float64, error) {
 	begun := time.Now()
 	run := nameless()
 	talks := make([]*talk, l.Pairs)
@@ -27,17 +36,18 @@ func (l Pairs) Run(ctx context.Context, s Server) (Report, error) {
 		}
 		return err
 	})
-	if err != nil {
-		return Report{}, err
-	}
-	setup := time.Since(begun).Seconds()
+	return talks, time.Since(begun).Seconds(), err
+}
+
+// load lets them talk until it is enough.
+func (l Pairs) load(ctx context.Context, talks []*talk, setup float64, enough <-chan struct{}) (Report, error) {
 	name := fmt.Sprintf("%d pairs × %d under way", l.Pairs, l.Depth)
 	speak := func(t *talk, over <-chan struct{}) error { return t.converse(l.Depth, over) }
 	if l.Rate > 0 {
 		name = fmt.Sprintf("%d pairs, %.0f/s offered", l.Pairs, l.Rate)
 		speak = l.offer(talks)
 	}
-	r, err := load(ctx, talks, l.Duration, speak, nil)
+	r, err := load(ctx, talks, enough, speak, nil)
 	r.Load, r.Setup = name, setup
 	return r, err
 }

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -10,10 +11,12 @@ import (
 )
 
 // Storm is a load of people who all lose their connection at once and come back
-// at once with their cursors, after as many messages were said to them.
+// at once with their cursors, after as many messages were said to them. One pair
+// writes to each other all the time that takes.
 type Storm struct {
 	People   int
 	Missed   int // messages that each of them missed
+	Others   int // messages that others wrote to each other since, at least
 	Bytes    int
 	Patience time.Duration // until all must be live again
 }
@@ -23,13 +26,17 @@ type Storm struct {
 type StormReport struct {
 	People int     `json:"people"`
 	Missed int     `json:"missed"`
+	Others int64   `json:"othersMessages"`
 	Setup  float64 `json:"setupSeconds"`
 	All    float64 `json:"allLiveSeconds"`
 	Live   Latency `json:"live"`
+	Push   Latency `json:"sendToPushMeanwhile"` // of the pair that writes on
+	Quiet  Latency `json:"sendToPushBefore"`
 }
 
 func (r StormReport) String() string {
-	return fmt.Sprintf("%d people come back, %d messages missed by each: all live after %.2f s (%s)", r.People, r.Missed, r.All, r.Live)
+	return fmt.Sprintf("%d people come back, %d messages missed by each, %d of others in between: all live after %.2f s (%s); a pair that writes on: send to push %s, before the storm %s",
+		r.People, r.Missed, r.Others, r.All, r.Live, r.Push, r.Quiet)
 }
 
 // Run makes people in pairs, lets one half of each leave, writes to them, and
@@ -79,8 +86,37 @@ func (l Storm) Run(ctx context.Context, s Lishi) (r StormReport, err error) {
 	}); err != nil {
 		return r, err
 	}
+	for r.Others < int64(l.Others) {
+		others, err := Pairs{Pairs: 100, Depth: 8, Bytes: l.Bytes, Duration: 2 * time.Second}.Run(ctx, s)
+		if err != nil {
+			return r, err
+		}
+		r.Others += others.Messages
+	}
 	r.Setup = time.Since(begun).Seconds()
+	on := Pairs{Pairs: 1, Rate: 100, Bytes: l.Bytes, Duration: 2 * time.Second}
+	before, err := on.Run(ctx, s)
+	if err != nil {
+		return r, err
+	}
+	r.Quiet = before.Push
+	pair, _, err := on.meet(ctx, s)
+	if err != nil {
+		return r, err
+	}
+	enough, written := make(chan struct{}), make(chan error, 1)
+	go func() {
+		meanwhile, err := on.load(ctx, pair, 0, enough)
+		r.Push = meanwhile.Push
+		written <- err
+	}()
+	err = l.comeBack(ctx, s, talks, cursors, &r)
+	close(enough)
+	return r, errors.Join(err, <-written)
+}
 
+// comeBack is the storm.
+func (l Storm) comeBack(ctx context.Context, s Lishi, talks []*talk, cursors []string, r *StormReport) error {
 	ctx, cancel := context.WithTimeout(ctx, l.Patience)
 	defer cancel()
 	live := newRecorder()
@@ -99,9 +135,9 @@ func (l Storm) Run(ctx context.Context, s Lishi) (r StormReport, err error) {
 	all.Wait()
 	r.All, r.Live = time.Since(start).Seconds(), live.latency()
 	if e := first.Load(); e != nil {
-		return r, *e
+		return *e
 	}
-	return r, nil
+	return nil
 }
 
 // comeBack resumes with a cursor and reads the backlog to its end.
