@@ -11,11 +11,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"lishi/infra/chdb"
 	"lishi/infra/config"
 	"lishi/infra/console"
 	sqlapi "lishi/infra/sql"
@@ -81,11 +81,17 @@ statement in the server too.`,
 		if err != nil {
 			return err
 		}
-		answer, err := p.answer(c, cfg, w)
-		if err != nil {
-			return err
+		shown := &queryProgress{program: p, begun: time.Now()}
+		ctx := c.Context()
+		if p.terminal() {
+			ctx = chdb.Watch(ctx, chdb.Watcher{Every: 200 * time.Millisecond, Told: shown.told})
 		}
-		return p.deliver(c.Context(), answer, w.output)
+		answer, err := p.answer(ctx, c, cfg, w)
+		if err == nil {
+			err = p.deliver(ctx, answer, w.output, shown)
+		}
+		shown.end()
+		return err
 	}
 	return c
 }
@@ -112,7 +118,7 @@ func (p *program) statement(file string, args []string) (string, error) {
 }
 
 // answer asks the running server, or the read models at rest.
-func (p *program) answer(c *cobra.Command, cfg config.Config, w queryWanted) (io.ReadCloser, error) {
+func (p *program) answer(ctx context.Context, c *cobra.Command, cfg config.Config, w queryWanted) (io.ReadCloser, error) {
 	named := c.Flags().Changed("sql")
 	base := cfg.SQL
 	if !strings.Contains(base, "://") {
@@ -126,9 +132,9 @@ func (p *program) answer(c *cobra.Command, cfg config.Config, w queryWanted) (io
 	if err != nil || u.Host == "" && cfg.SQL != "off" {
 		return nil, &config.Error{Setting: "sql", Origin: "flags, environment or file", Problem: "is neither an address nor a url"}
 	}
-	if cfg.SQL == "off" || !named && !answers(c.Context(), u.Host) {
+	if cfg.SQL == "off" || !named && !answers(ctx, u.Host) {
 		fmt.Fprintf(p.err, "no server answers at %s: reading at rest\n", cfg.SQL)
-		return p.answerAtRest(c.Context(), cfg, w)
+		return p.answerAtRest(ctx, cfg, w)
 	}
 	client, err := p.ask(c, cfg, console.Admin) // for its token
 	if err != nil {
@@ -140,7 +146,7 @@ func (p *program) answer(c *cobra.Command, cfg config.Config, w queryWanted) (io
 		q.Set("param_"+name, v)
 	}
 	u.RawQuery = q.Encode()
-	r, err := http.NewRequestWithContext(c.Context(), http.MethodPost, u.String(), strings.NewReader(w.sql))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), strings.NewReader(w.sql))
 	if err != nil {
 		return nil, err
 	}
@@ -150,10 +156,10 @@ func (p *program) answer(c *cobra.Command, cfg config.Config, w queryWanted) (io
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig, transport.DisableCompression = client.TLS, true
-	response, err := transport.RoundTrip(r)
+	response, err := sqlapi.Watching(transport).RoundTrip(r)
 	if err != nil {
-		if c.Context().Err() != nil {
-			return nil, context.Cause(c.Context())
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
 		}
 		return nil, fmt.Errorf("no SQL endpoint answers at %s: %w", base, err)
 	}
@@ -210,7 +216,7 @@ func (p *program) answerAtRest(ctx context.Context, cfg config.Config, w queryWa
 
 // deliver writes an answer to stdout or to a file, which gets its name once it is
 // whole.
-func (p *program) deliver(ctx context.Context, answer io.ReadCloser, output string) (err error) {
+func (p *program) deliver(ctx context.Context, answer io.ReadCloser, output string, shown *queryProgress) (err error) {
 	defer func() { err = errors.Join(err, answer.Close()) }()
 	to := p.out
 	if output != "" {
@@ -222,10 +228,8 @@ func (p *program) deliver(ctx context.Context, answer io.ReadCloser, output stri
 		defer part.Close()
 		to = part
 	}
-	counted := &counter{Reader: answer}
-	stop := p.showBytes(counted)
-	_, err = io.CopyBuffer(struct{ io.Writer }{to}, counted, make([]byte, 256<<10))
-	stop()
+	shown.arriving(answer, output == "" && telemetry.IsTerminal(p.out))
+	_, err = io.CopyBuffer(struct{ io.Writer }{to}, shown, make([]byte, 256<<10))
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -235,37 +239,4 @@ func (p *program) deliver(ctx context.Context, answer io.ReadCloser, output stri
 		}
 	}
 	return err
-}
-
-// counter counts what is read.
-type counter struct {
-	io.Reader
-	n atomic.Int64
-}
-
-func (c *counter) Read(b []byte) (int, error) {
-	n, err := c.Reader.Read(b)
-	c.n.Add(int64(n))
-	return n, err
-}
-
-// showBytes shows on a terminal how much has come, until it is stopped.
-func (p *program) showBytes(c *counter) (stop func()) {
-	if !p.terminal() {
-		return func() {}
-	}
-	over, ended := make(chan struct{}), make(chan struct{})
-	begun := time.Now()
-	go func() {
-		defer close(ended)
-		for {
-			select {
-			case <-time.After(200 * time.Millisecond):
-				fmt.Fprintf(p.err, "%.1f MB in %.0f s\r", float64(c.n.Load())/1e6, time.Since(begun).Seconds())
-			case <-over:
-				return
-			}
-		}
-	}()
-	return func() { close(over); <-ended }
 }

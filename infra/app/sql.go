@@ -42,6 +42,9 @@ func openSQL(cfg config.Config, db *clickhouse.DB, r *looks.Recorder, verify fun
 		}
 		return nil, nil
 	}
+	if t, server := transport.(*http.Transport); server {
+		transport = sqlapi.Watching(t)
+	}
 	o := sqlapi.Options{
 		Engine: transport, Base: base, Verify: verify, Password: cfg.SQLPassword, Limits: sqlLimits(cfg), Answered: m.Asked, Logger: logger,
 	}

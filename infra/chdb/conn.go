@@ -18,7 +18,8 @@ type conn struct {
 	lib     *library
 	handle  *uintptr
 	session Session
-	spoiled bool // its state is not the session's any more; it must not be used again
+	spoiled bool     // its state is not the session's any more; it must not be used again
+	read    Progress // of the last statement
 }
 
 // connects counts connections made, for the test that they are used again.
@@ -68,6 +69,8 @@ func (c *conn) execute(sql, format string, params []Param, each func([]byte) err
 	}
 	result := call(c.lib.queryWithParams, *c.handle, sql, format, params)
 	defer c.lib.destroyQueryResult(result)
+	c.read = Progress{}
+	c.counted(result)
 	if text := c.lib.resultError(result); text != "" {
 		return parseError(text)
 	}
@@ -95,6 +98,7 @@ var errNotStreamable = errors.New("not a statement that streams")
 
 // stream runs a SELECT and passes its answer on block by block.
 func (c *conn) stream(sql, format string, params []Param, each func([]byte) error) error {
+	c.read = Progress{}
 	stream := call(c.lib.streamQueryWithParams, *c.handle, sql, format, params)
 	defer c.lib.destroyQueryResult(stream)
 	if text := c.lib.resultError(stream); text != "" {
@@ -124,6 +128,7 @@ func (c *conn) fetch(stream uintptr, each func([]byte) error) (done bool, err er
 	if text := c.lib.resultError(result); text != "" {
 		return true, parseError(text)
 	}
+	c.counted(result)
 	bytes := c.lib.bytes(result)
 	if len(bytes) == 0 {
 		return true, nil

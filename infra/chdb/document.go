@@ -67,11 +67,13 @@ func (c *conn) document(tag, body, format, tail string, params []Param, each fun
 		})
 	}()
 	err = c.execute(sql, "Null", params, func([]byte) error { return nil })
+	counted := c.read
 	// The engine may hold its end of the pipe until the connection's next
 	// statement; this lets it go.
 	if free := c.execute("SELECT 1", "Null", nil, func([]byte) error { return nil }); err == nil {
 		err = free
 	}
+	c.read = counted
 	write.Close()
 	if broken := <-passed; broken != nil {
 		c.spoiled = true

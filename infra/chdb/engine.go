@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Options of an engine. Dir is required; everything else has a default.
@@ -156,7 +157,8 @@ func (e *Engine) Close() error {
 // the bytes. Memory does not grow with the answer. A *Error is the engine's
 // own; it can come after pieces.
 //
-// When the context ends the statement is killed and its cause returned.
+// When the context ends the statement is killed and its cause returned. How far it
+// is, Watch tells.
 func (e *Engine) Query(ctx context.Context, s Session, sql, format string, params []Param, each func([]byte) error) error {
 	return e.run(ctx, s, func(c *conn, tag string) error {
 		if s.Role != "" {
@@ -166,7 +168,15 @@ func (e *Engine) Query(ctx context.Context, s Session, sql, format string, param
 		}
 		over := make(chan struct{})
 		defer close(over)
-		return c.query(tag, sql, format, params, each, func() { go e.kill(tag, over) })
+		watcher, begun := WatcherOf(ctx), time.Now()
+		stop := e.watch(watcher, tag)
+		err := c.query(tag, sql, format, params, each, func() { go e.kill(tag, over) })
+		stop()
+		if watcher.Told != nil && err == nil {
+			c.read.Elapsed = time.Since(begun)
+			watcher.Told(c.read)
+		}
+		return err
 	})
 }
 

@@ -100,34 +100,16 @@ func (e *Engine) serve(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
-	var out io.WriteCloser // once the answer has begun
-	err = e.Query(r.Context(), q.session, q.sql, q.format, q.params, func(chunk []byte) error {
-		if out == nil {
-			w.Header().Set("Content-Type", contentType(q.format))
-			w.Header().Set("X-ClickHouse-Format", q.format)
-			w.Header().Set("X-ClickHouse-Exception-Tag", exceptionTag)
-			out = compressed(w, r)
-		}
-		_, err := out.Write(chunk)
-		return err
-	})
-	switch {
-	case err == nil && out != nil:
-		out.Close()
-	case err == nil:
-	case out != nil:
-		breakOff(out, err)
-		out.Close()
-	default:
-		refuse(w, err)
-	}
+	w, r, end := Announce(w, r)
+	defer end()
+	e.answer(w, r, q)
 }
 
 // Names in the URL that are neither settings nor parameters.
 var notSettings = []string{
 	"query", "database", "default_format", "query_id", "quota_key", "user", "password",
 	"client_protocol_version", "session_id", "compress", "decompress", "replace_running_query", "session_timeout", "session_check", "stacktrace", "role",
-	"wait_end_of_query", "buffer_size", "send_progress_in_http_headers", "enable_http_compression",
+	"wait_end_of_query", "buffer_size", "send_progress_in_http_headers", "http_headers_progress_interval_ms", "enable_http_compression",
 	"http_write_exception_in_output_format", "cancel_http_readonly_queries_on_client_close",
 }
 
@@ -252,7 +234,10 @@ func breakOff(w io.Writer, err error) {
 	if !errors.As(err, &refused) {
 		text = "Code: 1002. DB::Exception: " + text
 	}
-	text = text[:min(len(text), 15<<10)]
+	exception(w, text[:min(len(text), 15<<10)])
+}
+
+func exception(w io.Writer, text string) {
 	fmt.Fprintf(w, "\r\n__exception__\r\n%s\r\n%s\n%d %[1]s\r\n__exception__\r\n", exceptionTag, text, len(text)+1)
 }
 

@@ -38,6 +38,10 @@ type library struct {
 	resultBuffer       func(result uintptr) *byte
 	resultLength       func(result uintptr) uintptr
 	resultError        func(result uintptr) string
+	resultElapsed      func(result uintptr) float64 // seconds
+	resultRowsRead     func(result uintptr) uint64  // rows of the answer
+	resultScannedRows  func(result uintptr) uint64
+	resultScannedBytes func(result uintptr) uint64
 	destroyQueryResult func(result uintptr)
 
 	classifyQuery func(conn uintptr, sql *byte, sqlLen uintptr, database *byte, databaseLen uintptr, analysis *analysis) int32
@@ -96,6 +100,10 @@ func loadLibrary(path string) (lib *library, err error) {
 		"chdb_result_buffer":               &lib.resultBuffer,
 		"chdb_result_length":               &lib.resultLength,
 		"chdb_result_error":                &lib.resultError,
+		"chdb_result_elapsed":              &lib.resultElapsed,
+		"chdb_result_rows_read":            &lib.resultRowsRead,
+		"chdb_result_storage_rows_read":    &lib.resultScannedRows,
+		"chdb_result_storage_bytes_read":   &lib.resultScannedBytes,
 		"chdb_destroy_query_result":        &lib.destroyQueryResult,
 		"chdb_classify_query_n":            &lib.classifyQuery,
 	} {

@@ -8,8 +8,10 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
+	"lishi/infra/chdb"
 	"lishi/projections"
 
 	sqlapi "lishi/infra/sql"
@@ -31,7 +33,7 @@ const SQLRefused = "sql"
 func SQL(e *sqlapi.Endpoint) []Route {
 	return []Route{{
 		Method: http.MethodPost, Path: "/api/sql/run", Roles: Everybody, Look: true, Stream: true,
-		Doc: "runs one statement that reads: `sql`, `params` (an object of texts for `{name:Type}`), `queryId`, `limit` (rows, at most 10000; default 1000); answers lines: `columns`, `row` …, `end`. " +
+		Doc: "runs one statement that reads: `sql`, `params` (an object of texts for `{name:Type}`), `queryId`, `limit` (rows, at most 10000; default 1000); answers lines: `columns`, `row` …, `end`, and now and then `progress` (rows, readRows, readBytes, totalRows as far as known, elapsedMs), also before `columns`. " +
 			"With `format` (CSVWithNames, JSONEachRow, Parquet …) the answer is that, whole",
 		Handle: func(w http.ResponseWriter, r *http.Request, c Caller) error {
 			var q sqlRequest
@@ -107,10 +109,68 @@ type sqlColumn struct {
 	Type string `json:"type"`
 }
 
+// rowLines is an answer of rows, between which stands how far the statement is.
+type rowLines struct {
+	mu    sync.Mutex
+	w     http.ResponseWriter
+	lines *Lines // nil until the first line
+	rows  int64
+	read  chdb.Progress
+	begun time.Time
+	over  bool
+}
+
+// send writes a line. It needs the lock.
+func (l *rowLines) send(v any) error {
+	if l.lines == nil {
+		l.lines = NewLines(l.w)
+	}
+	return l.lines.Send(v)
+}
+
+func (l *rowLines) line(v any) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.send(v)
+}
+
+func (l *rowLines) row(line []byte) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rows++
+	return l.send(struct {
+		Row json.RawMessage `json:"row"`
+	}{line})
+}
+
+// sqlPause is how often a line tells how far a statement is.
+const sqlPause = 250 * time.Millisecond
+
+func (l *rowLines) told(p chdb.Progress) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.read = p; l.over || time.Since(l.begun) < sqlPause {
+		return // what is over soon needs no progress, and a refusal of it its own status
+	}
+	if l.send(map[string]any{"progress": map[string]any{
+		"rows": l.rows, "readRows": p.ReadRows, "readBytes": p.ReadBytes, "totalRows": p.TotalRows, "elapsedMs": time.Since(l.begun).Milliseconds(),
+	}}) == nil {
+		_ = l.lines.Flush() // the next line fails too
+	}
+}
+
+func (l *rowLines) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.over = true
+}
+
 // rows answers with a line a row, and no more rows than asked for.
 func rows(w http.ResponseWriter, r *http.Request, e *sqlapi.Endpoint, c Caller, q sqlRequest) error {
-	begun := time.Now()
-	answer, err := e.Open(r.Context(), asks(r, c), q.statement("JSONCompactEachRowWithNamesAndTypes", map[string]string{
+	l := &rowLines{w: w, begun: time.Now()}
+	defer l.close()
+	ctx := chdb.Watch(r.Context(), chdb.Watcher{Every: sqlPause, Told: l.told})
+	answer, err := e.Open(ctx, asks(r, c), q.statement("JSONCompactEachRowWithNamesAndTypes", map[string]string{
 		"output_format_json_quote_64bit_integers": "1", "output_format_json_quote_denormals": "1",
 		"max_result_rows": strconv.FormatInt(q.Limit+1, 10), "result_overflow_mode": "break",
 	}))
@@ -143,14 +203,13 @@ func rows(w http.ResponseWriter, r *http.Request, e *sqlapi.Endpoint, c Caller, 
 	for i := range types {
 		columns = append(columns, sqlColumn{names[i], types[i]})
 	}
-	l := NewLines(w)
-	if err := l.Send(map[string]any{"queryId": q.QueryID, "columns": columns, "limits": map[string]any{
+	if err := l.line(map[string]any{"queryId": q.QueryID, "columns": columns, "limits": map[string]any{
 		"seconds": e.Limits().Time.Seconds(), "rows": q.Limit, "memory": e.Limits().Memory,
 	}}); err != nil {
 		return err
 	}
-	n, truncated := int64(0), false
-	for ; ; n++ {
+	truncated := false
+	for n := int64(0); ; n++ {
 		line, err := next()
 		if errors.Is(err, io.EOF) {
 			break
@@ -161,13 +220,18 @@ func rows(w http.ResponseWriter, r *http.Request, e *sqlapi.Endpoint, c Caller, 
 		if truncated = n == q.Limit; truncated {
 			break
 		}
-		if err := l.Send(struct {
-			Row json.RawMessage `json:"row"`
-		}{line}); err != nil {
+		if err := l.row(line); err != nil {
 			return err
 		}
 	}
-	return l.Send(map[string]any{"end": map[string]any{"rows": n, "truncated": truncated, "elapsedMs": time.Since(begun).Milliseconds()}})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.over = true
+	end := map[string]any{"rows": l.rows, "truncated": truncated, "elapsedMs": time.Since(l.begun).Milliseconds()}
+	if !truncated && l.read.ReadRows > 0 {
+		end["readRows"], end["readBytes"] = l.read.ReadRows, l.read.ReadBytes
+	}
+	return l.send(map[string]any{"end": end})
 }
 
 // schema is what SQL can name.

@@ -34,6 +34,9 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fail(w, &Error{Code: 516, Name: "AUTHENTICATION_FAILED", Text: "Authentication failed: " + err.Error(), Status: http.StatusUnauthorized})
 		return
 	}
+	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(e.o.Limits.Time + time.Minute))
+	w, r, end := chdb.Announce(w, r)
+	defer end()
 	if err := e.serve(w, r, c); err != nil {
 		fail(w, err)
 	}
@@ -63,14 +66,13 @@ func (e *Endpoint) serve(w http.ResponseWriter, r *http.Request, c Caller) error
 	}
 	given.Del("query")
 	given.Del("decompress")
-	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(e.o.Limits.Time + time.Minute))
 	response, err := e.ask(r.Context(), c, given, sql, r.Header, true)
 	if err != nil {
 		return err
 	}
 	defer response.Body.Close()
 	for name, values := range response.Header {
-		if strings.HasPrefix(name, "X-Clickhouse") || name == "Content-Type" || name == "Content-Encoding" || name == "Vary" || name == "Content-Length" {
+		if strings.HasPrefix(name, "X-Clickhouse") && name != "X-Clickhouse-Progress" || name == "Content-Type" || name == "Content-Encoding" || name == "Vary" || name == "Content-Length" {
 			w.Header()[name] = values
 		}
 	}

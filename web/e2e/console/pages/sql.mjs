@@ -59,8 +59,11 @@ export async function story(stage) {
     await page.getByRole('cell', { name: '42' }).waitFor()
   })
 
-  await stage.step('a long one is cancelled', async () => {
-    await run('SELECT sum(cityHash64(a, b)) FROM (SELECT arrayJoin(range(200000)) AS a) AS x CROSS JOIN (SELECT arrayJoin(range(200000)) AS b) AS y')
+  await stage.step('a long one shows how far it is, and is cancelled', async () => {
+    await run('SELECT sum(sipHash64(number)) FROM numbers(100000000000)')
+    await page.getByText(/^[\d,.]+ of 100,000,000,000 rows \([\d.,]+ \w+\) read in/).waitFor()
+    const first = await page.getByRole('progressbar').getAttribute('value')
+    await until('the bar grows', async () => Number(await page.getByRole('progressbar').getAttribute('value')) > Number(first))
     await page.getByRole('button', { name: 'Cancel' }).click()
     await page.getByRole('button', { name: 'Run', exact: true }).waitFor()
   })

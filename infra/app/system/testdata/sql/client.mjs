@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 
 const [dir, url, token] = process.argv.slice(2)
-const { createClient } = createRequire(dir + '/package.json')('@clickhouse/client')
+const { createClient, isProgressRow, isRow } = createRequire(dir + '/package.json')('@clickhouse/client')
 
 for (const compression of [{ response: false }, { response: true }, { response: true, request: true }]) {
   const client = createClient({ url, username: 'any', password: token, compression })
@@ -21,6 +21,22 @@ for (const compression of [{ response: false }, { response: true }, { response: 
   await assert.rejects(client.command({ query: 'DROP VIEW messages' }), /ACCESS_DENIED|READONLY|only/)
   await assert.rejects(client.insert({ table: 'users', values: [{ user: 'x' }], format: 'JSONEachRow' }))
   await assert.rejects(client.query({ query: 'SELECT * FROM nowhere' }), /UNKNOWN_TABLE|Unknown table/)
+  // Progress between the rows, as its users follow a long statement, and in the header.
+  let told = 0, came = 0
+  const slow = 'FROM numbers(1500000) WHERE NOT ignore(sipHash128(number, toString(number))) AND number % 1000 = 0'
+  const followed = await client.query({ query: `SELECT number ${slow}`, format: 'JSONEachRowWithProgress', clickhouse_settings: { max_threads: 1 } })
+  for await (const part of followed.stream()) {
+    for (const line of part.map((l) => l.json())) {
+      if (isProgressRow(line)) told += Number(line.progress.read_rows) > 0 ? 1 : 0
+      if (isRow(line)) came++
+    }
+  }
+  assert.equal(came, 1500)
+  assert.ok(told > 0, 'no progress came')
+  const headed = await client.query({ query: `SELECT count() AS n ${slow}`, format: 'JSONEachRow', clickhouse_settings: { max_threads: 1, send_progress_in_http_headers: 1, http_headers_progress_interval_ms: '50', wait_end_of_query: 1 } })
+  assert.equal(Number((await headed.json())[0].n), 1500)
+  assert.ok(JSON.parse([headed.response_headers['x-clickhouse-progress']].flat()[0].split('}')[0] + '}').total_rows_to_read > 0)
+  assert.equal(JSON.parse(headed.response_headers['x-clickhouse-summary']).read_rows, '1500000')
   const control = new AbortController()
   const endless = client.query({ query: 'SELECT count() FROM numbers(100000000000000)', query_id: 'endless', abort_signal: control.signal })
   setTimeout(() => control.abort(), 200)

@@ -16,6 +16,8 @@ interface Line {
 export interface Progress {
   rows: number
   readRows: number
+  readBytes: number
+  /** As far as it is known; it may grow. 0: not at all. */
   totalRows: number
   elapsedMs: number
 }
