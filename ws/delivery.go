@@ -86,7 +86,7 @@ func (d *delivery) passes(id string, a Audience) bool {
 func (d *delivery) person(p *person) {
 	at, saw := d.event.Position.Offset, false
 	for _, c := range p.connections() {
-		if !c.live[d.part] || d.own && !c.own.Load() {
+		if !c.live(d.part) || d.own && !c.own.Load() {
 			continue
 		}
 		if !saw {
@@ -214,7 +214,7 @@ func (c *session) flushBefore(cursor events.Cursor) {
 func (c *session) sendHeld(h heldFrame) {
 	if h.success != nil {
 		c.conn.SendText(h.success)
-		<-c.slots
+		c.slots.give()
 		return
 	}
 	c.put(h.push)
@@ -267,7 +267,7 @@ func (c *session) succeed(r *reply) {
 	c.write(r, func(b []byte) {
 		if !c.postpone(r.position, b) {
 			c.conn.SendText(b)
-			<-c.slots
+			c.slots.give()
 		}
 	})
 }

@@ -18,14 +18,16 @@ const (
 
 // logIn binds the connection to its user's pushes: push 8 is the answer.
 func (c *session) logIn(q *request, started time.Time) error {
+	ctx, end := c.begin()
+	defer end()
 	bad, wait := c.admit(q, started)
 	var l login
 	if bad == nil {
 		l, bad = c.readLogin(q)
 	}
 	if bad == nil {
-		c.awaitResume()
-		bad = c.bind(l)
+		c.awaitResume(ctx)
+		bad = c.bind(ctx, l)
 	}
 	c.server.count(q.url, bad, started)
 	if bad == nil {
@@ -45,11 +47,11 @@ func (c *session) logIn(q *request, started time.Time) error {
 }
 
 // awaitResume lets an earlier login of this connection have its backlog first.
-func (c *session) awaitResume() {
+func (c *session) awaitResume(ctx context.Context) {
 	if c.resuming != nil {
 		select {
 		case <-c.resuming:
-		case <-c.ctx.Done():
+		case <-ctx.Done():
 		}
 	}
 }
@@ -83,7 +85,7 @@ func (c *session) readLogin(q *request) (l login, bad *commands.Refusal) {
 }
 
 // bind checks the cursor, registers the user, and joins delivery.
-func (c *session) bind(l login) *commands.Refusal {
+func (c *session) bind(ctx context.Context, l login) *commands.Refusal {
 	if bad := c.server.ready(); bad != nil {
 		return bad
 	}
@@ -91,21 +93,19 @@ func (c *session) bind(l login) *commands.Refusal {
 		return errGoing
 	}
 	defer c.server.end()
-	if bad := c.checkCursor(l.cursor); bad != nil {
+	if bad := c.checkCursor(ctx, l.cursor); bad != nil {
 		return bad
 	}
-	ctx, cancel := context.WithTimeout(c.ctx, registerTimeout)
+	ctx, cancel := context.WithTimeout(ctx, registerTimeout)
 	defer cancel()
-	actor := commands.Actor{ID: c.claims.UserID, Name: c.claims.Name}
-	if err := c.server.handler.Register(ctx, actor); err != nil {
-		return asRefusal(err)
+	if bad := c.register(ctx); bad != nil {
+		return bad
 	}
-	c.registered = actor
 	return c.join(l)
 }
 
 // checkCursor refuses what can't be served in full.
-func (c *session) checkCursor(cursor events.Cursor) *commands.Refusal {
+func (c *session) checkCursor(ctx context.Context, cursor events.Cursor) *commands.Refusal {
 	if cursor == nil {
 		return nil
 	}
@@ -128,7 +128,7 @@ func (c *session) checkCursor(cursor events.Cursor) *commands.Refusal {
 			continue
 		}
 		// Another node may have been faster: only the log's end tells.
-		ctx, cancel := context.WithTimeout(c.ctx, cursorTimeout)
+		ctx, cancel := context.WithTimeout(ctx, cursorTimeout)
 		err := c.server.tail.CatchUp(ctx, p)
 		cancel()
 		if err != nil {
@@ -179,6 +179,8 @@ func (c *session) enlist() bool {
 		return false
 	}
 	c.bound = p
+	joining := make([]bool, len(c.server.partitions))
+	c.joining.Store(&joining)
 	c.server.hub.login(p, c)
 	return true
 }
@@ -188,16 +190,27 @@ func (c *session) enlist() bool {
 // or else only a query can tell of it: so queries see at least that much.
 func (c *session) meet() events.Cursor {
 	joined := events.Cursor{}
+	joining := c.joining.Load()
 	for i, p := range c.server.partitions {
 		c.server.tail.Between(p, func(folded int64) {
-			c.live[i] = true
+			if joining != nil {
+				(*joining)[i] = true
+			}
 			joined[p] = folded
 			// The client takes over from here: what it asks for next must hold all
 			// that came before, or a message would fall between the two.
 			c.bound.saw(i, folded)
 		})
 	}
+	c.joining.Store(nil)
 	return joined
+}
+
+// live tells whether a partition's events are delivered to the connection, which
+// is one of its user's. The caller holds the partition's fold lock.
+func (c *session) live(part int) bool {
+	joining := c.joining.Load()
+	return joining == nil || (*joining)[part]
 }
 
 // expire closes the connection when the token of its login expires.
@@ -208,16 +221,13 @@ func (c *session) expire() {
 	if c.keys != c.server.keys.Load() { // they changed before this login was known
 		go c.recheck()
 	}
-	if c.tokenBy != nil {
-		c.tokenBy.Stop()
-		c.tokenBy = nil
+	switch {
+	case c.gone:
+	case c.expires == 0:
+		c.server.deadlines.drop(c)
+	default:
+		c.server.deadlines.set(c, time.UnixMilli(c.expires).Sub(c.server.o.Now()))
 	}
-	if c.claims.Expires.IsZero() || c.gone {
-		return
-	}
-	c.tokenBy = time.AfterFunc(c.claims.Expires.Sub(c.server.o.Now()), func() {
-		c.conn.Close(CloseTokenExpired, "token expired")
-	})
 }
 
 // sendLogin is push 8 of a success.

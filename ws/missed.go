@@ -33,6 +33,7 @@ const (
 // (after, upTo], and gets those up to passed.
 type missed struct {
 	session     *session
+	ctx         context.Context // ends with the connection
 	after, upTo int64
 
 	frames []*Frame
@@ -75,8 +76,8 @@ func (g *gatherer) read(m *missed) error {
 	select {
 	case <-m.done:
 		return m.err
-	case <-m.session.ctx.Done():
-		return m.session.ctx.Err()
+	case <-m.ctx.Done():
+		return m.ctx.Err()
 	}
 }
 
@@ -84,7 +85,7 @@ func (g *gatherer) run() {
 	for {
 		g.server.passes <- struct{}{}
 		g.mu.Lock()
-		asks := slices.DeleteFunc(g.waiting, func(m *missed) bool { return m.session.ctx.Err() != nil })
+		asks := slices.DeleteFunc(g.waiting, func(m *missed) bool { return m.ctx.Err() != nil })
 		g.waiting = nil
 		g.turn++
 		if len(asks) == 0 {
@@ -202,7 +203,7 @@ func (h *sharing) look(e *events.Recorded) {
 // wanted tells whether the pass goes on: there is room, and somebody to go on for.
 func (h *sharing) wanted() bool {
 	return h.size < maxPass && slices.ContainsFunc(h.asks, func(m *missed) bool {
-		return !m.over && h.at < m.upTo && m.session.ctx.Err() == nil
+		return !m.over && h.at < m.upTo && m.ctx.Err() == nil
 	})
 }
 

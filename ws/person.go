@@ -22,7 +22,7 @@ type hub struct {
 	partitions int
 	rate       float64
 	burst      float64
-	atOnce     int
+	epoch      time.Time    // what times are counted from
 	logins     atomic.Int64 // logged-in connections
 }
 
@@ -40,13 +40,13 @@ type person struct {
 	// pushed; 0 where none. A query of theirs sees at least that much.
 	seen     []atomic.Int64
 	sessions atomic.Pointer[[]*session] // logged in; replaced, never changed
-	asking   chan struct{}              // a place for each query that may run
+	asking   places                     // queries that run
 
 	mu     sync.Mutex
-	refs   int // sessions that hold this person
-	used   time.Time
-	tokens float64 // of the rate
-	filled time.Time
+	refs   int32         // sessions that hold this person
+	used   time.Duration // since the hub's epoch
+	filled time.Duration
+	tokens float64 // of the rate, when filled
 }
 
 // linger is how long a person without connection is remembered: longer than any
@@ -54,12 +54,14 @@ type person struct {
 const linger = time.Minute
 
 func newHub(partitions int, o Options) *hub {
-	h := &hub{seed: maphash.MakeSeed(), partitions: partitions, rate: float64(o.Rate), burst: float64(o.Burst), atOnce: o.AtOnce}
+	h := &hub{seed: maphash.MakeSeed(), partitions: partitions, rate: float64(o.Rate), burst: float64(o.Burst), epoch: time.Now()}
 	for i := range h.shards {
 		h.shards[i].people = map[string]*person{}
 	}
 	return h
 }
+
+func (h *hub) since(now time.Time) time.Duration { return now.Sub(h.epoch) }
 
 func (h *hub) shard(user string) *shard {
 	return &h.shards[maphash.String(h.seed, user)%uint64(len(h.shards))]
@@ -74,7 +76,8 @@ func (h *hub) find(user string) *person {
 }
 
 // enter gives the person, made where needed. held: until leave is called.
-func (h *hub) enter(user string, now time.Time, held bool) *person {
+func (h *hub) enter(user string, at time.Time, held bool) *person {
+	now := h.since(at)
 	s := h.shard(user)
 	s.mu.RLock()
 	p := s.people[user]
@@ -87,11 +90,11 @@ func (h *hub) enter(user string, now time.Time, held bool) *person {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sweep(now)
+	s.sweep(at, now)
 	if p = s.people[user]; p == nil {
 		p = &person{
 			id: user, hole: string(appendText(nil, user)), seen: make([]atomic.Int64, h.partitions),
-			asking: make(chan struct{}, h.atOnce), tokens: h.burst, filled: now,
+			tokens: h.burst, filled: now,
 		}
 		s.people[user] = p
 	}
@@ -99,7 +102,7 @@ func (h *hub) enter(user string, now time.Time, held bool) *person {
 	return p
 }
 
-func (p *person) touch(now time.Time, held bool) {
+func (p *person) touch(now time.Duration, held bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.used = now
@@ -108,22 +111,22 @@ func (p *person) touch(now time.Time, held bool) {
 	}
 }
 
-func (p *person) leave(now time.Time) {
+func (h *hub) leave(p *person, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.refs--
-	p.used = now
+	p.used = h.since(now)
 }
 
 // sweep forgets people who left long ago. The caller holds s.mu.
-func (s *shard) sweep(now time.Time) {
-	if now.Sub(s.swept) < linger {
+func (s *shard) sweep(at time.Time, now time.Duration) {
+	if at.Sub(s.swept) < linger {
 		return
 	}
-	s.swept = now
+	s.swept = at
 	for id, p := range s.people {
 		p.mu.Lock()
-		if p.refs == 0 && now.Sub(p.used) > linger {
+		if p.refs == 0 && now-p.used > linger {
 			delete(s.people, id)
 		}
 		p.mu.Unlock()
@@ -208,7 +211,7 @@ func (h *hub) take(p *person, now time.Time) (wait time.Duration) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.tokens, p.filled = refill(p.tokens, p.filled, now, h.rate, h.burst)
+	p.tokens, p.filled = refill(p.tokens, p.filled, h.since(now), h.rate, h.burst)
 	if p.tokens >= 1 {
 		p.tokens--
 		return 0
@@ -216,8 +219,8 @@ func (h *hub) take(p *person, now time.Time) (wait time.Duration) {
 	return time.Duration(math.Ceil((1-p.tokens)/h.rate*1000)) * time.Millisecond
 }
 
-func refill(tokens float64, filled, now time.Time, rate, burst float64) (float64, time.Time) {
-	if d := now.Sub(filled).Seconds(); d > 0 {
+func refill(tokens float64, filled, now time.Duration, rate, burst float64) (float64, time.Duration) {
+	if d := (now - filled).Seconds(); d > 0 {
 		return min(burst, tokens+d*rate), now
 	}
 	return tokens, filled

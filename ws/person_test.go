@@ -12,7 +12,7 @@ func TestPeopleAreForgotten(t *testing.T) {
 	start := time.Date(2020, 7, 30, 4, 0, 0, 0, time.UTC)
 	stays := h.enter("stays", start, true)
 	left := h.enter("left", start, true)
-	left.leave(start)
+	h.leave(left, start)
 	left.saw(1, 7)
 	if h.enter("left", start, false) != left || h.enter("left", start, false).seen[1].Load() != 7 {
 		t.Error("forgotten at once")

@@ -22,19 +22,21 @@ var errRows = refuse(commands.Unavailable, "the read model gave rows that can't 
 // ask runs a query for a user, who sees at least what this node has shown them.
 func (s *Server) ask(ctx context.Context, url *URL, d decoded, p *person) reply {
 	r := reply{url: url, uniqueNo: d.uniqueNo, query: true}
+	if p == nil {
+		r.refusal = errGoing
+		return r
+	}
 	seen := p.cursor(s.partitions)
 	for part, offset := range d.seen {
 		seen.Advance(events.Position{Partition: part, Offset: offset})
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.o.QueryTimeout)
 	defer cancel()
-	select {
-	case p.asking <- struct{}{}:
-		defer func() { <-p.asking }()
-	case <-ctx.Done():
+	if !p.asking.take(s.o.AtOnce) && !p.asking.await(s.o.AtOnce, ctx.Done()) {
 		r.refusal = errAsking
 		return r
 	}
+	defer p.asking.give()
 	page, err := s.queries.Answer(ctx, d.query, p.id, seen)
 	if err != nil {
 		r.refusal = asRefusal(err)

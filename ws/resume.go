@@ -1,6 +1,8 @@
 package ws
 
 import (
+	"context"
+
 	"lishi/events"
 	"lishi/events/seededfault"
 	"lishi/ws/wire"
@@ -10,18 +12,20 @@ import (
 // each partition, in order. Live frames are held meanwhile; where they became too
 // many, another round brings them. Then come push 15 and what was held.
 func (c *session) resume(from, joined events.Cursor, told bool) {
+	ctx, end := c.begin()
+	defer end()
 	defer close(c.resuming)
 	for {
 		for _, p := range c.server.partitions {
-			if err := c.backlog(p, from[p], joined[p]); err != nil {
-				if c.ctx.Err() == nil {
+			if err := c.backlog(ctx, p, from[p], joined[p]); err != nil {
+				if ctx.Err() == nil {
 					c.server.o.Logger.Error("a backlog can't be delivered", "partition", p, "after", from[p], "upTo", joined[p], "error", err)
 					c.conn.Close(wire.CloseInternal, "the backlog can't be read; log in again with the cursor")
 				}
 				return
 			}
 		}
-		if c.conn.AwaitQueued(c.ctx, c.server.backlogLimit()) != nil || c.release(joined, told) {
+		if c.conn.AwaitQueued(ctx, c.server.backlogLimit()) != nil || c.release(joined, told) {
 			return
 		}
 		from, joined = joined, c.meetAgain()
@@ -49,17 +53,17 @@ func (c *session) meetAgain() events.Cursor {
 // backlog delivers the events in (after, upTo] of a partition, chunk by chunk: what
 // is read at once is bounded by the passes that read, how long a client takes to
 // read it is not.
-func (c *session) backlog(p events.Partition, after, upTo int64) error {
+func (c *session) backlog(ctx context.Context, p events.Partition, after, upTo int64) error {
 	if seededfault.Planted(seededfault.LoseOnResume) {
 		after++
 	}
 	for after < upTo {
-		m := missed{session: c, after: after, upTo: upTo}
+		m := missed{session: c, ctx: ctx, after: after, upTo: upTo}
 		if err := c.server.gatherer(p, m.gap()).read(&m); err != nil {
 			return err
 		}
 		for _, f := range m.frames {
-			if err := c.conn.AwaitQueued(c.ctx, c.server.backlogLimit()); err != nil {
+			if err := c.conn.AwaitQueued(ctx, c.server.backlogLimit()); err != nil {
 				return err
 			}
 			c.put(f.encode(c.server.o.Dates))

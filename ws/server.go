@@ -149,6 +149,7 @@ type Server struct {
 	feed       Feed
 	up         *wire.Upgrader
 	hub        *hub
+	deadlines  deadlines
 	partitions []events.Partition
 	near, far  []*gatherer   // of each partition: who read what connections missed
 	passes     chan struct{} // bounds how many of them read
@@ -171,6 +172,7 @@ func New(verify Verify, h Handler, t Tail, q Queries, f Feed, o Options) *Server
 		up: wire.NewUpgrader(o.Wire), partitions: t.Book().Layout().Partitions(),
 		passes: make(chan struct{}, maxPasses), idle: make(chan struct{}, 1),
 	}
+	s.deadlines.epoch = time.Now()
 	s.hub = newHub(len(s.partitions), o)
 	s.base, s.cancel = context.WithCancel(context.Background())
 	for _, p := range s.partitions {

@@ -3,7 +3,6 @@ package ws
 import (
 	"context"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,239 +22,222 @@ const (
 // session is one connection: who speaks over it, and what waits for it.
 //
 // mu is taken with nothing held, or by delivery with a partition's fold
-// lock and a ledger's read lock held. While it is held only a person's mu or the
-// connection's queue is locked.
+// lock and a ledger's read lock. While it is held only a person's mu, the
+// connection's queue or the deadlines are locked.
 type session struct {
 	server *Server
 	conn   *wire.Conn
-	from   string          // the client's address, for logs
-	ctx    context.Context // ends with the connection
-	cancel context.CancelFunc
+	from   string // the client's address, for logs
 
 	// The reader's own.
-	token      string // the last one that was verified, and what it said
-	claims     Claims
-	keys       uint64 // Server.keys then
-	registered commands.Actor
-	failed     int     // logins
-	patience   float64 // refusals for the rate that are still put up with
-	refilled   time.Time
+	token    string // the last one that was verified, and what it said
+	actor    commands.Actor
+	expires  int64  // Unix milliseconds; 0: never
+	keys     uint64 // Server.keys then
+	patience float64
+	refilled time.Duration // of patience: refusals for the rate that are still put up with
+	failed   int32         // logins
+	known    bool          // the actor is registered
 
+	place int32 // among the deadlines, which guard it
+
+	own     atomic.Bool
+	valid   atomic.Bool            // there was a login or a valid request
+	gate    atomic.Bool            // holding may be true
 	user    atomic.Pointer[person] // of the last request
 	bound   *person                // of the login; set once, by the reader, under mu
-	own     atomic.Bool
-	valid   atomic.Bool // there was a login or a valid request
-	slots   chan struct{}
-	queries chan struct{}
+	slots   places                 // commands under way
+	queries places
 	// resuming is closed when the login's backlog is out; nil without one.
 	resuming chan struct{}
 
-	// live says, by partition, whether events are delivered. An entry is changed
-	// and read under its partition's fold lock.
-	live []bool
-	gate atomic.Bool // holding may be true
+	// joining says, by partition, whether events are delivered already; nil once they
+	// are of all. An entry is changed and read under its partition's fold lock.
+	joining atomic.Pointer[[]bool]
 
 	mu       sync.Mutex
+	gone     bool
 	holding  bool // pushes and successes wait in held
+	overflow bool // pushes were dropped from held: the backlog has to bring them
 	held     []heldFrame
 	heldSize int
-	overflow bool // pushes were dropped from held: the backlog has to bring them
 	// answered are positions that this connection got as results while nothing
 	// was delivered to it: a backlog does not bring them again.
 	answered map[events.Position]struct{}
-	login    string      // the login's token
-	loginBy  *time.Timer // closes the connection that has said nothing valid
-	tokenBy  *time.Timer // closes it when the login's token expires
-	gone     bool
+	login    string // the login's token
+	work     *work  // what has to end with the connection; nil while there is nothing
 }
 
 func newSession(s *Server, conn *wire.Conn, from string) *session {
-	c := &session{
-		server: s, conn: conn, from: from,
-		slots: make(chan struct{}, s.o.InFlight), queries: make(chan struct{}, s.o.Queries),
-		live: make([]bool, len(s.partitions)), patience: s.patience(), refilled: s.o.Now(),
+	c := &session{server: s, conn: conn, from: from, patience: s.patience(), refilled: s.hub.since(s.o.Now())}
+	s.deadlines.set(c, s.o.LoginTimeout)
+	return c
+}
+
+// late is called at the session's deadline: that of its login's token, or before a
+// login that of the first valid request.
+func (c *session) late() {
+	c.mu.Lock()
+	loggedIn := c.login != ""
+	c.mu.Unlock()
+	switch {
+	case loggedIn:
+		c.conn.Close(CloseTokenExpired, "token expired")
+	case !c.valid.Load():
+		c.conn.Close(CloseNoLogin, "neither login nor valid request in time")
 	}
-	c.ctx, c.cancel = context.WithCancel(s.base)
+}
+
+// work is a context that ends with the connection, and how many need it.
+type work struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	users  int
+}
+
+// begin gives a context that ends with the connection; end is to be called when
+// the work is done. A connection without work has no context.
+func (c *session) begin() (ctx context.Context, end func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.loginBy = time.AfterFunc(s.o.LoginTimeout, func() {
-		if !c.valid.Load() {
-			conn.Close(CloseNoLogin, "neither login nor valid request in time")
+	w := c.work
+	if w == nil {
+		w = &work{}
+		w.ctx, w.cancel = context.WithCancel(c.server.base)
+		if c.work = w; c.gone {
+			w.cancel()
 		}
-	})
-	return c
+	}
+	w.users++
+	return w.ctx, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if w.users--; w.users == 0 {
+			w.cancel()
+			c.work = nil
+		}
+	}
 }
 
 // Closing implements wire.Handler.
 func (c *session) Closing(r wire.CloseReason) {
-	c.cancel()
 	c.mu.Lock()
 	c.gone = true
-	c.loginBy.Stop()
-	if c.tokenBy != nil {
-		c.tokenBy.Stop()
+	c.server.deadlines.drop(c)
+	if c.work != nil {
+		c.work.cancel()
 	}
 	c.held, c.answered = nil, nil
 	c.mu.Unlock()
 	if p := c.user.Swap(nil); p != nil {
 		c.server.hub.logout(p, c)
-		p.leave(c.server.o.Now())
+		c.server.hub.leave(p, c.server.o.Now())
 	}
 	c.server.o.Metrics.Closed(strconv.Itoa(int(r.Code)))
 	c.server.o.Metrics.Connected(-1) // last: who sees that nobody is open sees all ends
 }
 
-// Text implements wire.Handler: one request.
-func (c *session) Text(message []byte) error {
+// Text implements wire.Handler: one request. What of it may have to wait is rest.
+func (c *session) Text(message []byte) (rest func() error, err error) {
 	started := c.server.o.Now()
 	q := requests.Get().(*request)
-	defer q.done()
 	if bad := q.read(message, c.server.urls); bad != nil {
 		c.refuse(q, bad, started)
-		return nil
+		q.done()
+		return nil, nil
 	}
-	switch {
-	case q.url.Path == pathPing:
+	if q.url.Socket {
+		return func() error {
+			defer q.done()
+			return c.logIn(q, started)
+		}, nil
+	}
+	defer q.done()
+	if q.url.Path == pathPing {
 		c.send(&reply{url: q.url, uniqueNo: q.uniqueNo})
 		c.server.count(q.url, nil, started)
-		return nil
-	case q.url.Socket:
-		return c.logIn(q, started)
+		return nil, nil
 	}
 	bad, wait := c.admit(q, started)
 	if bad == nil {
-		bad = c.start(q, started)
+		rest, bad = c.start(q, started)
 	}
 	if bad != nil {
 		c.refuseAfter(q, bad, wait, started)
-		return c.flood(bad, started)
+		return nil, c.flood(bad, started)
 	}
-	return nil
+	return rest, nil
 }
 
-// admit checks token and rate.
-func (c *session) admit(q *request, now time.Time) (bad *commands.Refusal, wait time.Duration) {
-	if bad := c.authorise(q, now); bad != nil {
-		return bad, 0
-	}
-	p := c.user.Load()
-	if p == nil || p.id != c.claims.UserID {
-		if p = c.become(c.claims.UserID, now); p == nil {
-			return errGoing, 0
-		}
-	}
-	if wait = c.server.hub.take(p, now); wait > 0 {
-		return errRate, wait
-	}
-	return nil, 0
-}
-
-var errRate = refuse(commands.RateLimited, "more requests than this user's rate allows; wait, then send again")
-
-// authorise verifies the request's token, or remembers it from the last request.
-func (c *session) authorise(q *request, now time.Time) *commands.Refusal {
-	v, bad := q.params.find("token")
-	switch {
-	case bad != nil:
-		return bad
-	case v.kind == kindNone:
-		return refuse(commands.Unauthorized, "token is missing")
-	case c.token == "" || c.keys != c.server.keys.Load() || v.kind != kindString || !v.is(c.token):
-		token, bad := v.str("token")
-		if bad != nil {
-			return bad
-		}
-		keys := c.server.keys.Load() // before, or a change meanwhile would pass unseen
-		claims, err := c.server.check(token, c.from, now)
-		if err != nil {
-			return err
-		}
-		if c.bound != nil && claims.UserID != c.bound.id {
-			return refuse(commands.Unauthorized, "the token is another user's than the login's")
-		}
-		c.token, c.claims, c.keys = strings.Clone(token), claims, keys // the token alone, not its frame
-	case expired(c.claims, now):
-		return refuse(commands.Unauthorized, "token has expired")
-	}
-	return nil
-}
-
-func expired(c Claims, now time.Time) bool { return !c.Expires.IsZero() && !now.Before(c.Expires) }
-
-// check verifies a token. Its user id must be one that the protocol can carry.
-func (s *Server) check(token, from string, now time.Time) (Claims, *commands.Refusal) {
-	claims, err := s.verify(token, now)
-	if err != nil {
-		s.o.Logger.Info("a token was refused", "from", from, "error", err)
-		return claims, refuse(commands.Unauthorized, err.Error())
-	}
-	if claims.UserID == "" {
-		return claims, refuse(commands.Unauthorized, "the token names no user")
-	}
-	if bad := checkID("the token's sub", claims.UserID, s.o.Limits.ID); bad != nil {
-		return claims, refuse(commands.Unauthorized, bad.Detail)
-	}
-	if len(claims.Name) > s.o.Limits.Name {
-		return claims, refuse(commands.Unauthorized, tooLong("the token's name", len(claims.Name), s.o.Limits.Name).Detail)
-	}
-	return claims, nil
-}
-
-// become lets the connection hold another person; nil if it is closing.
-func (c *session) become(user string, now time.Time) *person {
-	p := c.server.hub.enter(user, now, true)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.gone {
-		p.leave(now)
-		return nil
-	}
-	if old := c.user.Swap(p); old != nil {
-		old.leave(now)
-	}
-	return p
-}
-
-// start decodes the params and sends the request on its way.
-func (c *session) start(q *request, started time.Time) *commands.Refusal {
+// start decodes the params and sends the request on its way. Where that may have
+// to wait it is rest.
+func (c *session) start(q *request, started time.Time) (rest func() error, bad *commands.Refusal) {
 	d, bad := q.decode(c.server.o.Limits)
 	if bad != nil {
-		return bad
+		return nil, bad
 	}
 	c.valid.Store(true)
 	if bad := c.server.ready(); bad != nil {
-		return bad
+		return nil, bad
 	}
 	if !c.server.begin() {
-		return errGoing
+		return nil, errGoing
 	}
+	url := q.url
+	switch {
+	case d.query != nil && c.queries.take(c.server.o.Queries):
+		go c.query(url, d, c.user.Load(), started)
+	case d.query == nil && c.known && c.slots.take(c.server.o.InFlight):
+		c.submit(url, d, started)
+	default:
+		return func() error { return c.startLater(url, d, started) }, nil
+	}
+	return nil, nil
+}
+
+// startLater is start for a request that has to wait for a place, or for its user
+// to be registered.
+func (c *session) startLater(url *URL, d decoded, started time.Time) error {
+	ctx, end := c.begin()
+	defer end()
 	if d.query != nil {
-		c.query(q.url, d, started)
+		if !c.queries.await(c.server.o.Queries, ctx.Done()) {
+			c.server.end()
+			return nil
+		}
+		go c.query(url, d, c.user.Load(), started)
 		return nil
 	}
-	actor := commands.Actor{ID: c.claims.UserID, Name: c.claims.Name}
-	if actor != c.registered {
-		if err := c.server.handler.Register(c.ctx, actor); err != nil {
-			c.server.end()
-			return asRefusal(err)
-		}
-		c.registered = actor
+	bad := c.register(ctx)
+	if bad == nil && !c.slots.await(c.server.o.InFlight, ctx.Done()) {
+		bad = errGoing
 	}
-	select {
-	case c.slots <- struct{}{}:
-	case <-c.ctx.Done():
+	if bad != nil {
 		c.server.end()
-		return errGoing
+		c.refuse(&request{url: url, uniqueNo: d.uniqueNo}, bad, started)
+		return nil
 	}
-	c.submit(q.url, d, actor, started)
+	c.submit(url, d, started)
+	return nil
+}
+
+// register sees to it that the log knows the token's user.
+func (c *session) register(ctx context.Context) *commands.Refusal {
+	if c.known {
+		return nil
+	}
+	if err := c.server.handler.Register(ctx, c.actor); err != nil {
+		return asRefusal(err)
+	}
+	c.known = true
 	return nil
 }
 
 // submit sends a command on its way and answers when the log has shown it.
-func (c *session) submit(url *URL, d decoded, actor commands.Actor, started time.Time) {
+func (c *session) submit(url *URL, d decoded, started time.Time) {
 	p := c.user.Load()
 	c.server.handler.Submit(c.server.base, commands.Request{
-		URL: url.Path, Command: d.command, Actor: actor, UniqueNo: d.uniqueNo,
+		URL: url.Path, Command: d.command, Actor: c.actor, UniqueNo: d.uniqueNo,
 		Fingerprint: commands.Fingerprint(url.Path, d.command), Resend: d.resend, Time: started, Origin: c,
 	}, func(o commands.Outcome) {
 		r := outcome(url, d.uniqueNo, &o)
@@ -266,7 +248,7 @@ func (c *session) submit(url *URL, d decoded, actor commands.Actor, started time
 			c.succeed(&r)
 		} else {
 			c.send(&r)
-			<-c.slots
+			c.slots.give()
 		}
 		c.server.count(url, r.refusal, started)
 		c.server.end()
@@ -286,29 +268,23 @@ func outcome(url *URL, uniqueNo string, o *commands.Outcome) reply {
 	return r
 }
 
-// query runs beside the reader, as many at once as the connection may have.
-func (c *session) query(url *URL, d decoded, started time.Time) {
-	select {
-	case c.queries <- struct{}{}:
-	case <-c.ctx.Done():
-		c.server.end()
-		return
-	}
-	p := c.user.Load()
-	go func() {
-		defer func() { <-c.queries }()
-		r := c.server.ask(c.ctx, url, d, p)
-		var gone <-chan struct{}
-		c.write(&r, func(b []byte) { gone = c.sendRows(b) })
-		c.server.count(url, r.refusal, started)
-		c.server.end()
-		if gone != nil {
-			select { // until then it keeps its place among the queries
-			case <-gone:
-			case <-c.ctx.Done():
-			}
+// query answers a query, on a goroutine of its own: as many at once as the
+// connection may have.
+func (c *session) query(url *URL, d decoded, p *person, started time.Time) {
+	ctx, end := c.begin()
+	defer end()
+	defer c.queries.give()
+	r := c.server.ask(ctx, url, d, p)
+	var gone <-chan struct{}
+	c.write(&r, func(b []byte) { gone = c.sendRows(b) })
+	c.server.count(url, r.refusal, started)
+	c.server.end()
+	if gone != nil {
+		select { // until then it keeps its place among the queries
+		case <-gone:
+		case <-ctx.Done():
 		}
-	}()
+	}
 }
 
 // sendRows sends a query's answer. A page can be longer than what may wait for a
@@ -341,7 +317,7 @@ func (c *session) flood(bad *commands.Refusal, now time.Time) error {
 	if bad.Reason != commands.RateLimited {
 		return nil
 	}
-	c.patience, c.refilled = refill(c.patience, c.refilled, now, float64(c.server.o.Rate), c.server.patience())
+	c.patience, c.refilled = refill(c.patience, c.refilled, c.server.hub.since(now), float64(c.server.o.Rate), c.server.patience())
 	if c.patience--; c.patience < 0 {
 		return &wire.CloseError{Code: CloseFlood, Text: "flood"}
 	}

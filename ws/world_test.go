@@ -169,4 +169,5 @@ func (w *world) befriend(a, b string) {
 	cb.do("/friend/verifyFriend", "token", b, "uniqueNo", "agree-"+a, "applyFriendId", id, "applyState", "9")
 	ca.close()
 	cb.close()
+	w.settle() // an answer can be there a moment before Folded says so
 }

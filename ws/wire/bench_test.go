@@ -91,7 +91,7 @@ func BenchmarkFanOut(b *testing.B) {
 	}
 	run("floor", func(conns []*Conn) int {
 		for _, c := range conns {
-			c.nc.Write(f.b)
+			c.socket.write(f.b)
 		}
 		return len(conns)
 	})

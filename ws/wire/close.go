@@ -65,10 +65,11 @@ func (c *Conn) settle(r CloseReason) bool {
 
 // tell calls the handler's Closing. The caller holds c.mu.
 func (c *Conn) tell() {
-	c.running.Add(1)
+	c.users++
 	go func() {
-		defer c.running.Done()
 		c.handler.Closing(*c.reason)
+		c.mu.Lock()
+		c.leave()
 	}()
 }
 
@@ -90,23 +91,17 @@ func (c *Conn) peerClosed(payload []byte) {
 // writing end is closed: the peer reads the close frame, then the end, and
 // closes; its closing ends the reader (section 7.1.1).
 func (c *Conn) finishWriting() {
+	half := c.socket.closeWrite()
 	c.mu.Lock()
-	c.sent = true
+	c.sent, c.whole = true, !half
 	c.mu.Unlock()
-	if half, ok := c.nc.(interface{ CloseWrite() error }); ok {
-		half.CloseWrite()
-		return
-	}
 	c.finish()
 }
 
 // finish closes a transport without half-closing once both close frames went.
 func (c *Conn) finish() {
-	if _, ok := c.nc.(interface{ CloseWrite() error }); ok {
-		return
-	}
 	c.mu.Lock()
-	done := c.sent && c.peerDone
+	done := c.sent && c.whole && c.peerDone
 	c.mu.Unlock()
 	if done {
 		c.abort()
@@ -125,11 +120,15 @@ func (c *Conn) lost(err error) {
 	c.abort()
 }
 
-// abort closes the network connection, which ends reader and writer.
+// abort ends reading and writing at once.
 func (c *Conn) abort() {
 	c.mu.Lock()
-	c.over = true
+	c.over.Store(true)
 	c.dropQueue()
+	if c.stuck != nil && !c.free { // the writer waits for the socket: it is woken to forget
+		c.free = true
+		c.socket.flush()
+	}
 	c.mu.Unlock()
-	c.nc.Close()
+	c.socket.cut()
 }

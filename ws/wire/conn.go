@@ -3,7 +3,6 @@ package wire
 import (
 	"errors"
 	"net"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,159 +17,175 @@ var ErrClosed = errors.New("wire: connection closed")
 // gets binary messages; without it they are refused with CloseUnsupported.
 // A panic in it is not recovered.
 type Handler interface {
-	// Text is called with each whole text message, in order, by the
-	// connection's reader. message is valid UTF-8 and valid only during the
-	// call, in which it may be changed. Nothing more is read until it returns.
-	// An error closes the connection: a *CloseError with its code, any other
-	// with CloseInternal.
-	Text(message []byte) error
+	// Text is called with each whole text message, in order. message is valid
+	// UTF-8 and valid only during the call, in which it may be changed. One
+	// goroutine calls it for many connections, so it must not wait for anything:
+	// what has to wait it returns as rest, which is called on a goroutine of its
+	// own. Nothing more is read of this connection until rest returns.
+	// An error of either closes the connection: a *CloseError with its code, any
+	// other with CloseInternal.
+	Text(message []byte) (rest func() error, err error)
 	// Closing is called exactly once, on a goroutine of its own, as soon as
 	// the connection's end is certain: from then on nothing is taken for
-	// sending. A call of Text may still be under way. It must not wait for
-	// Upgrader.Shutdown.
+	// sending. A call of Text, or its rest, may still be under way. It must not
+	// wait for Upgrader.Shutdown.
 	Closing(CloseReason)
 }
 
 // A BinaryHandler is a Handler that takes binary messages too.
 type BinaryHandler interface {
 	Handler
-	Binary(message []byte) error
+	Binary(message []byte) (rest func() error, err error)
 }
 
 // A Conn is one WebSocket connection, made by Upgrader.Upgrade. Its methods
 // may be called from any goroutine.
 type Conn struct {
 	up      *Upgrader
-	nc      net.Conn
-	source  source
+	socket  socket
 	handler Handler
-	early   []byte // came behind the handshake
-	writer  func() // c.write, made once: starting it allocates nothing
+	early   *buffer // came behind the handshake
 
 	prev, next *Conn // the open connections, guarded by up.mu
 
 	// The reader's own.
-	decoder decoder
-	deaf    bool  // nothing that comes is looked at any more
-	heard   bool  // something came since the last tick
-	silent  uint8 // ticks since something came
-	slow    uint8 // ticks within one message
-	drained int   // bytes since the closing began
-
-	// The writer's own.
-	writeBy time.Duration // the write deadline set, since up.epoch
+	decoder *decoder // nil between messages
+	drained int32    // bytes since the closing began
+	binary  bool     // binary messages are taken
+	deaf    bool     // nothing that comes is looked at any more
+	heard   bool     // something came since the last tick
+	silent  uint8    // ticks since something came
+	slow    uint8    // ticks within one message
 
 	closing atomic.Bool // changed under mu
+	over    atomic.Bool // nothing is read or written any more; changed under mu
 
 	mu       sync.Mutex
-	writing  bool // a writer runs
+	writing  bool // a writer runs, or will
 	dropped  bool // what the writer has taken is not wanted any more
-	over     bool // the network connection is closed
+	free     bool // the socket said that it takes more, since the writer began
 	sent     bool // our close frame is out
+	whole    bool // the socket could not be closed in one direction alone
 	peerDone bool // the peer's close frame was read
+	users    int8 // the reader, the writer and the call of Closing: the last frees the socket
 	queue    *batch
-	queued   int // cost of all that is not written
-	taken    int // cost of the part of it that the writer has
+	queued   int       // cost of all that is not written
+	taken    int       // cost of the part of it that the writer has
+	stuck    *outgoing // what the socket did not take yet
 	waiters  *waiter
 	reason   *CloseReason
 	timer    *time.Timer // bounds the closing
-
-	running sync.WaitGroup // the writer and the call of Closing
 }
 
 func newConn(up *Upgrader, nc net.Conn, early []byte) *Conn {
-	c := &Conn{up: up, nc: nc, early: early, heard: true}
-	c.decoder.limit = up.o.MessageLimit
-	c.source.open(nc)
-	c.writer = c.write
+	c := &Conn{up: up, heard: true, users: 1}
+	if early != nil {
+		c.early = &buffer{b: early}
+	}
+	c.socket = up.hold(c, nc)
 	return c
 }
 
-// Start begins to read, on a goroutine of its own, and returns at once; it
-// must be called once for each Conn. The HTTP handler then returns: what
-// net/http keeps for a request is freed with it.
+// Start begins to read, and returns at once; it must be called once for each
+// Conn. The HTTP handler then returns: what net/http keeps for a request is
+// freed with it.
 func (c *Conn) Start(h Handler) {
-	_, c.decoder.binary = h.(BinaryHandler)
+	_, c.binary = h.(BinaryHandler)
 	c.mu.Lock()
 	c.handler = h
 	if c.closing.Load() {
 		c.tell()
 	}
 	c.mu.Unlock()
-	go c.read()
+	var early []byte
+	if c.early != nil {
+		early, c.early = c.early.b, nil
+	}
+	c.socket.start(early)
 }
 
-// RemoteAddr is the address of the network peer.
-func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
+// RemoteAddr is the address of the network peer; nil where it is gone.
+func (c *Conn) RemoteAddr() net.Addr { return c.socket.remoteAddr() }
 
-// read is the reader: it runs as long as the connection.
-func (c *Conn) read() {
-	defer c.end()
-	c.setTick()
-	if early := c.early; early != nil {
-		c.early = nil
-		c.receive(early)
-	}
-	for {
-		b, err := c.source.read(!c.decoder.idle())
-		switch {
-		case err == nil:
-			c.heard = true
-			c.receive(b.b)
-			putBuffer(b)
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			c.tick()
-		default:
-			c.lost(err)
-			return
-		}
-	}
-}
+// decoders are for connections that are within a message.
+var decoders = sync.Pool{New: func() any { return new(decoder) }}
+
+// between reports whether nothing is half read.
+func (c *Conn) between() bool { return c.decoder == nil }
 
 // receive takes what was read to the decoder, and its events to the handler.
-func (c *Conn) receive(p []byte) {
+// Where a message has to wait, that is rest, and left is what came behind it.
+func (c *Conn) receive(p []byte) (rest func() error, left []byte) {
 	if c.closing.Load() {
-		if c.drained += len(p); c.drained > drainLimit {
+		if c.drained += int32(len(p)); c.drained > drainLimit {
 			c.abort()
-			return
+			return nil, nil
 		}
 	}
-	for len(p) > 0 && !c.deaf {
-		ev, payload, rest, violation := c.decoder.next(p)
+	if c.deaf {
+		return nil, nil
+	}
+	d := c.decoder
+	if d == nil {
+		d = decoders.Get().(*decoder)
+		d.limit, d.binary = c.up.o.MessageLimit, c.binary
+	}
+	for len(p) > 0 && !c.deaf && rest == nil {
+		ev, payload, behind, violation := d.next(p)
 		if violation != nil {
 			c.deaf = true
 			c.fail(violation, nil)
-			return
+			break
 		}
-		p = rest
+		p = behind
 		if ev == evNothing {
 			continue
 		}
-		c.handle(ev, payload)
-		c.decoder.release()
+		rest = c.handle(ev, payload)
+		d.release()
+	}
+	if c.decoder = d; d.idle() {
+		c.decoder = nil
+		decoders.Put(d)
+	}
+	return rest, p
+}
+
+// receiveAll is receive for a goroutine that can wait.
+func (c *Conn) receiveAll(p []byte) {
+	rest, left := c.receive(p)
+	for rest != nil {
+		c.failed(rest())
+		rest, left = c.receive(left)
 	}
 }
 
-func (c *Conn) handle(ev event, payload []byte) {
+func (c *Conn) handle(ev event, payload []byte) (rest func() error) {
 	if ev == evClose {
 		c.deaf = true
 		c.peerClosed(payload)
-		return
+		return nil
 	}
 	if c.closing.Load() {
-		return
+		return nil
 	}
 	var err error
 	switch ev {
 	case evText:
 		c.slow = 0
-		err = c.handler.Text(payload)
+		rest, err = c.handler.Text(payload)
 	case evBinary:
 		c.slow = 0
-		err = c.handler.(BinaryHandler).Binary(payload)
+		rest, err = c.handler.(BinaryHandler).Binary(payload)
 	case evPing:
 		c.sendOwn(ws.OpPong, payload)
 	}
+	c.failed(err)
+	return rest
+}
+
+// failed closes the connection for a handler's error, if it is one.
+func (c *Conn) failed(err error) {
 	if err == nil {
 		return
 	}
@@ -181,19 +196,17 @@ func (c *Conn) handle(ev event, payload []byte) {
 	c.fail(&CloseError{CloseInternal, "internal error"}, err)
 }
 
-// tick is what is done every ping interval, by the reader, whose read deadline
-// is the clock: a waiting connection needs no timer of its own beside it.
-func (c *Conn) tick() {
+// tick is what the reader does every ping interval; false once that is over.
+func (c *Conn) tick() bool {
 	if c.closing.Load() {
-		c.nc.SetReadDeadline(time.Time{}) // the closing has its own clock
-		return
+		return false
 	}
 	c.silent++
 	if c.heard {
 		c.heard, c.silent = false, 0
 	}
 	c.slow++
-	if c.decoder.idle() {
+	if c.between() {
 		c.slow = 0
 	}
 	switch {
@@ -204,18 +217,31 @@ func (c *Conn) tick() {
 	default:
 		c.Send(pingFrame)
 	}
-	c.setTick()
+	return true
 }
 
-func (c *Conn) setTick() { c.nc.SetReadDeadline(time.Now().Add(c.up.o.PingInterval)) }
-
-// end is the last of the connection: afterwards nothing of it runs.
+// end is the last that the reader does.
 func (c *Conn) end() {
 	c.abort()
 	if c.timer != nil { // set before the closing began, which was before this
 		c.timer.Stop()
 	}
-	c.decoder.drop()
-	c.running.Wait()
-	c.up.remove(c)
+	if d := c.decoder; d != nil {
+		c.decoder = nil
+		d.drop()
+	}
+	c.mu.Lock()
+	c.leave()
+}
+
+// leave is called by each user at its end: after the last nothing of the
+// connection runs. The caller holds c.mu, which is given up.
+func (c *Conn) leave() {
+	c.users--
+	last := c.users == 0
+	c.mu.Unlock()
+	if last {
+		c.socket.close()
+		c.up.remove(c)
+	}
 }

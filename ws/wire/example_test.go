@@ -16,9 +16,9 @@ import (
 // echo sends every message back.
 type echo struct{ conn *wire.Conn }
 
-func (e echo) Text(message []byte) error {
+func (e echo) Text(message []byte) (rest func() error, err error) {
 	e.conn.SendText(message) // copies it, queues it, and never waits
-	return nil
+	return nil, nil
 }
 
 func (e echo) Closing(wire.CloseReason) {}

@@ -21,7 +21,31 @@ func TestMain(m *testing.M) {
 	if holdConnections() {
 		return
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(holders{m})
+}
+
+// holders runs all tests twice: with event loops, where the system has them, and
+// with goroutines.
+type holders struct{ *testing.M }
+
+var onGoroutines bool
+
+func (h holders) Run() int {
+	code := h.M.Run()
+	if newLoops(time.Second) != nil && code == 0 {
+		onGoroutines = true
+		fmt.Println("the same with goroutines:")
+		code = h.M.Run()
+	}
+	return code
+}
+
+func newUpgrader(o Options) *Upgrader {
+	u := NewUpgrader(o)
+	if onGoroutines {
+		u.loops = nil
+	}
+	return u
 }
 
 // patience is how long a test waits for what is certain to come.
@@ -37,17 +61,18 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// A script is a Handler made of functions; nil ones do nothing.
+// A script is a Handler made of functions, which may wait; nil ones do nothing.
 type script struct {
 	text    func([]byte) error
 	closing func(CloseReason)
 }
 
-func (s *script) Text(m []byte) error {
-	if s.text != nil {
-		return s.text(m)
+func (s *script) Text(m []byte) (func() error, error) {
+	if s.text == nil {
+		return nil, nil
 	}
-	return nil
+	m = bytes.Clone(m)
+	return func() error { return s.text(m) }, nil
 }
 
 func (s *script) Closing(r CloseReason) {
@@ -62,7 +87,7 @@ type echoText struct {
 	reasons chan<- CloseReason
 }
 
-func (e *echoText) Text(m []byte) error { e.c.SendText(m); return nil }
+func (e *echoText) Text(m []byte) (func() error, error) { e.c.SendText(m); return nil, nil }
 
 func (e *echoText) Closing(r CloseReason) {
 	if e.reasons != nil {
@@ -73,7 +98,7 @@ func (e *echoText) Closing(r CloseReason) {
 // echoAll does so with binary messages too.
 type echoAll struct{ echoText }
 
-func (e *echoAll) Binary(m []byte) error { e.c.SendBinary(m); return nil }
+func (e *echoAll) Binary(m []byte) (func() error, error) { e.c.SendBinary(m); return nil, nil }
 
 // A server is a real HTTP server on a real socket.
 type server struct {
@@ -85,7 +110,7 @@ type server struct {
 
 func serve(t testing.TB, o Options, handler func(*server, *Conn) Handler) *server {
 	t.Helper()
-	s := &server{Upgrader: NewUpgrader(o), conns: make(chan *Conn, 16), reasons: make(chan CloseReason, 4096)}
+	s := &server{Upgrader: newUpgrader(o), conns: make(chan *Conn, 16), reasons: make(chan CloseReason, 4096)}
 	hs := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, err := s.Upgrade(w, r)
 		if err != nil {

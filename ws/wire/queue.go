@@ -3,7 +3,6 @@ package wire
 import (
 	"context"
 	"sync"
-	"time"
 
 	"github.com/gobwas/ws"
 )
@@ -231,7 +230,7 @@ func (c *Conn) roomFor(cost int) bool {
 	return true
 }
 
-// push adds an entry and sees to it that a writer runs. The caller holds c.mu.
+// push adds an entry and sees to it that it is written. The caller holds c.mu.
 func (c *Conn) push(e entry, cost int) {
 	if c.queue == nil {
 		c.queue = batches.Get().(*batch)
@@ -240,8 +239,8 @@ func (c *Conn) push(e entry, cost int) {
 	c.queued += cost
 	if !c.writing {
 		c.writing = true
-		c.running.Add(1)
-		go c.writer()
+		c.users++
+		c.socket.flush()
 	}
 }
 
@@ -253,95 +252,4 @@ func (c *Conn) dropQueue() {
 	}
 	c.dropped = c.writing // what the writer has taken is its to forget
 	c.queued = c.taken
-}
-
-// write is the writer: it runs while there is something to write.
-func (c *Conn) write() {
-	defer c.running.Done()
-	c.mu.Lock()
-	for c.queue != nil && !c.over {
-		b := c.queue
-		c.queue, c.taken, c.dropped = nil, c.queued, false
-		c.mu.Unlock()
-		err := c.writeBatch(b)
-		putBatch(b)
-		if err != nil {
-			c.lost(err)
-		}
-		c.mu.Lock()
-		c.queued -= c.taken // what was not written, by an error or an overflow
-		c.taken = 0
-	}
-	if !c.source.plain() && c.writeBy != 0 {
-		// TLS writes by itself while reading; an old deadline would break it.
-		c.writeBy = 0
-		c.nc.SetWriteDeadline(time.Time{})
-	}
-	c.writing = false
-	finish := c.closing.Load() && !c.over // the close frame is out
-	c.mu.Unlock()
-	if finish {
-		c.finishWriting()
-	}
-}
-
-// writeBatch writes a batch in as few writes as writeSize allows. Frames that
-// are large, or alone, go out from where they lie.
-func (c *Conn) writeBatch(b *batch) error {
-	for rest := b.entries; len(rest) > 0; {
-		n, size, cost := 0, 0, 0
-		for n < len(rest) && (n == 0 || size+rest[n].size() <= writeSize) {
-			size += rest[n].size()
-			cost += rest[n].cost()
-			n++
-		}
-		if err := c.writeEntries(rest[:n], size); err != nil {
-			return err
-		}
-		rest = rest[n:]
-		if !c.written(cost) {
-			return nil
-		}
-	}
-	return nil
-}
-
-func (c *Conn) writeEntries(es []entry, size int) error {
-	if whole := es[0].whole(); len(es) == 1 && whole != nil {
-		return c.writeAll(whole)
-	}
-	b := getBuffer(size)
-	for i := range es {
-		b.b = es[i].appendTo(b.b)
-	}
-	err := c.writeAll(b.b)
-	putBuffer(b)
-	return err
-}
-
-// writeAll writes p before the write timeout. The deadline is moved on only
-// once half of it is gone, which spares most writes a timer.
-func (c *Conn) writeAll(p []byte) error {
-	timeout := c.up.o.WriteTimeout
-	if now := time.Since(c.up.epoch); c.writeBy < now+timeout/2 {
-		c.writeBy = now + timeout
-		if err := c.nc.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
-			return err
-		}
-	}
-	_, err := c.nc.Write(p)
-	return err
-}
-
-// written takes what has gone out from the account, and reports whether the
-// rest of the writer's batch is still wanted.
-func (c *Conn) written(cost int) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.taken -= cost
-	c.queued -= cost
-	if c.waiters != nil {
-		c.wake()
-	}
-	return !c.dropped
 }

@@ -17,7 +17,7 @@ func TestAnswersAreNotWaitedForForEver(t *testing.T) {
 	if NewServer(nil).WriteTimeout != time.Minute {
 		t.Errorf("an answer may take %v", NewServer(nil).WriteTimeout)
 	}
-	u := NewUpgrader(Options{})
+	u := newUpgrader(Options{})
 	ended := make(chan error, 1)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/ws", func(w http.ResponseWriter, r *http.Request) {

@@ -52,6 +52,7 @@ func (o Options) withDefaults() Options {
 type Upgrader struct {
 	o     Options
 	epoch time.Time // what write deadlines are counted from
+	loops *loops    // nil: each connection has goroutines
 
 	mu    sync.Mutex
 	first *Conn
@@ -61,7 +62,9 @@ type Upgrader struct {
 
 // NewUpgrader makes an Upgrader.
 func NewUpgrader(o Options) *Upgrader {
-	return &Upgrader{o: o.withDefaults(), epoch: time.Now()}
+	u := &Upgrader{o: o.withDefaults(), epoch: time.Now()}
+	u.loops = newLoops(u.o.PingInterval)
+	return u
 }
 
 // Upgrade answers the opening handshake (RFC 6455 section 4.2). The caller
