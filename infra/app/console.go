@@ -39,7 +39,7 @@ func consoleRoutes(n *node) []console.Route {
 	return slices.Concat(
 		console.Health(n.overview),
 		console.Find(n.reader),
-		console.Explore(x, n.tail),
+		console.Explore(x, n.following),
 		console.Looks(n.log),
 		console.Analytics(selects{n.sql}),
 		console.AsOf(n.past),

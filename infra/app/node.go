@@ -16,6 +16,7 @@ import (
 	"lishi/infra/clickhouse"
 	"lishi/infra/config"
 	"lishi/infra/console"
+	"lishi/infra/explore"
 	"lishi/infra/exports"
 	"lishi/infra/kafka"
 	"lishi/infra/looks"
@@ -60,6 +61,7 @@ type node struct {
 	console   *console.Server
 	reader    *projections.Reader // for those who ask without being a user
 	history   *telemetry.History  // of its figures
+	following *explore.Observer   // for those who look on
 	started   time.Time
 	seals     *seals.Sealer
 
@@ -126,7 +128,8 @@ func openNode(ctx context.Context, cfg config.Config, logger *slog.Logger) (_ *n
 	reader.Presence = n.presence
 	n.reader = reader
 	n.past = newPast(n.tail, *reader)
-	n.tail.Observe(n.server)
+	n.following = explore.NewObserver(n.tail)
+	n.tail.Observe(n.server, n.following)
 	if n.seals, err = openSeals(cfg, n.log, logger); err != nil {
 		return nil, err
 	}

@@ -59,6 +59,7 @@ func JSON(w http.ResponseWriter, v any) error {
 // Handle returns an error the last line is {"error":{"reason":…,"message":…}}; an
 // answer without it that ends in order is whole.
 type Lines struct {
+	w       http.ResponseWriter
 	out     *json.Encoder
 	control *http.ResponseController
 }
@@ -72,7 +73,7 @@ func NewLines(w http.ResponseWriter) *Lines {
 		own.lines = true
 	}
 	w.WriteHeader(http.StatusOK)
-	l := &Lines{json.NewEncoder(w), http.NewResponseController(w)}
+	l := &Lines{w, json.NewEncoder(w), http.NewResponseController(w)}
 	l.out.SetEscapeHTML(false)
 	l.Flush()
 	return l
@@ -81,6 +82,12 @@ func NewLines(w http.ResponseWriter) *Lines {
 // Send writes one line. It blocks while the reader does not read, and fails once
 // that takes longer than Options.Timeout.
 func (l *Lines) Send(v any) error { return l.out.Encode(v) }
+
+// Write sends lines that are whole already, each with its end, as Send does.
+func (l *Lines) Write(lines []byte) error {
+	_, err := l.w.Write(lines)
+	return err
+}
 
 // Flush sends what was written so far.
 func (l *Lines) Flush() error { return l.control.Flush() }

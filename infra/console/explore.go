@@ -11,7 +11,7 @@ import (
 )
 
 // Explore are the routes that show events as they stand in the log.
-func Explore(x *explore.Reader, live explore.Live) []Route {
+func Explore(x *explore.Reader, live *explore.Observer) []Route {
 	return []Route{
 		{
 			Method: http.MethodGet, Path: "/api/events/{position}", Roles: Everybody[:2], Look: true,
@@ -67,7 +67,7 @@ func Explore(x *explore.Reader, live explore.Live) []Route {
 		},
 		{
 			Method: http.MethodGet, Path: "/api/tail", Roles: Everybody[:2], Look: true, Stream: true,
-			Doc: "lines: events as they come, each once judged; filters `stream`, `type`, `user`, `group`, `void` (`only` or `no`); `from` a position or `start`; `rate` events a second at most, the rest counted as skipped (0: all)",
+			Doc: "lines: events as they come, each once judged; filters `stream`, `type`, `user`, `group`, `void` (`only` or `no`); `from` a position or `start`; `rate` events a second at most, the rest, and what the reader is too slow for, counted as skipped (0: all, none skipped)",
 			Handle: func(w http.ResponseWriter, r *http.Request, _ Caller) error {
 				p := ParamsOf(r)
 				f := explore.Filter{
@@ -85,8 +85,13 @@ func Explore(x *explore.Reader, live explore.Live) []Route {
 					return err
 				}
 				out := NewLines(w)
-				return explained(explore.Follow(r.Context(), live, f, after, rate, func(i explore.Item) error {
-					if err := out.Send(i); err != nil {
+				var lines []byte
+				return explained(live.Follow(r.Context(), f, after, rate, func(items []explore.Item) error {
+					lines = lines[:0]
+					for _, i := range items {
+						lines = append(lines, i.Line()...)
+					}
+					if err := out.Write(lines); err != nil {
 						return err
 					}
 					return out.Flush()
@@ -98,10 +103,10 @@ func Explore(x *explore.Reader, live explore.Live) []Route {
 
 // cursor reads where a follower begins: at a position, or those joined by commas;
 // at the start; or, without any, now.
-func cursor(from string, live explore.Live) (events.Cursor, error) {
+func cursor(from string, live *explore.Observer) (events.Cursor, error) {
 	if from == "start" {
 		all := events.Cursor{}
-		for _, p := range live.Book().Layout().Partitions() {
+		for _, p := range live.Layout().Partitions() {
 			all[p] = events.Start
 		}
 		return all, nil

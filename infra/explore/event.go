@@ -121,7 +121,10 @@ func (e *Event) judge(l *ledger.Ledger) {
 	if l == nil || l.Folded() < e.Position.Offset {
 		return
 	}
-	v := l.Verdict(e.Position.Offset)
+	e.judged(l.Verdict(e.Position.Offset))
+}
+
+func (e *Event) judged(v ledger.Verdict) {
 	e.Judged, e.Void, e.Verdict = true, v.Void(), v.String()
 	if v.Void() {
 		e.Why = why[v]

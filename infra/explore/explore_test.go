@@ -21,10 +21,11 @@ import (
 // world is a log on a broker, with its tail, as a running server has them.
 type world struct {
 	*testing.T
-	log  *kafka.Log
-	tail *tail.Tail
-	x    *explore.Reader
-	no   int
+	log      *kafka.Log
+	tail     *tail.Tail
+	observer *explore.Observer
+	x        *explore.Reader
+	no       int
 }
 
 func newWorld(t *testing.T) *world {
@@ -41,6 +42,8 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w := &world{T: t, log: l, tail: tail.New(l, tail.Options{})}
+	w.observer = explore.NewObserver(w.tail)
+	w.tail.Observe(w.observer)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -229,12 +232,14 @@ func TestFollowersAreToldWhatPassesOrHowManyDidNot(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 		defer cancel()
 		stop := errors.New("stop")
-		err := explore.Follow(ctx, w.tail, f, after, rate, func(i explore.Item) error {
-			if skipped += i.Skipped; i.Event != nil {
-				if !i.Event.Judged {
-					t.Errorf("%s was shown before its verdict", i.Event.Position)
+		err := w.observer.Follow(ctx, f, after, rate, func(items []explore.Item) error {
+			for _, i := range items {
+				if skipped += i.Skipped; i.Event != nil {
+					if !i.Event.Judged {
+						t.Errorf("%s was shown before its verdict", i.Event.Position)
+					}
+					positions = append(positions, i.Event.Position.String())
 				}
-				positions = append(positions, i.Event.Position.String())
 			}
 			if len(positions)+int(skipped) >= enough {
 				return stop
@@ -266,12 +271,12 @@ func TestFollowersAreToldWhatPassesOrHowManyDidNot(t *testing.T) {
 		t.Errorf("%v and %d skipped", got, skipped)
 	}
 	for _, f := range []explore.Filter{{Stream: "x"}, {Type: "messag"}, {Void: "yes"}} {
-		if err := explore.Follow(t.Context(), w.tail, f, nil, 0, nil); !errors.Is(err, explore.ErrMisuse) {
+		if err := w.observer.Follow(t.Context(), f, nil, 0, nil); !errors.Is(err, explore.ErrMisuse) {
 			t.Errorf("%+v: %v", f, err)
 		}
 	}
 	late := events.Cursor{made.Position.Partition: 1000}
-	if err := explore.Follow(t.Context(), w.tail, explore.Filter{}, late, 0, nil); !errors.Is(err, explore.ErrMisuse) {
+	if err := w.observer.Follow(t.Context(), explore.Filter{}, late, 0, nil); !errors.Is(err, explore.ErrMisuse) {
 		t.Errorf("%v", err)
 	}
 }

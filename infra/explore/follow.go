@@ -4,136 +4,35 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
 	"lishi/events"
-	"lishi/events/ledger"
 )
-
-// Live is a log that is read as it grows, with the ledgers that fold it.
-// tail.Tail is one, with its log.
-type Live interface {
-	Log() events.Log
-	Book() *ledger.Book
-	Wait(ctx context.Context, c events.Cursor) error
-}
-
-// Filter says which events are wanted. What is empty lets everything pass.
-type Filter struct {
-	Stream string // key of the stream: "g|7", "p|a|b", "u|a"
-	Type   string // a type, or the beginning of one that ends at a dot: "message", "message.sent"
-	User   string // the actor, or named by the stream or the payload
-	Group  string // id of a group
-	Void   string // "only" or "no"; empty: with those that do not count
-}
-
-// Check tells whether the filter can be meant.
-func (f Filter) Check() error {
-	if f.Stream != "" {
-		if _, err := events.ParseKey(f.Stream); err != nil {
-			return fmt.Errorf("%w: %q is not the key of a stream (g|GROUP, p|USER|USER, u|USER)", ErrMisuse, f.Stream)
-		}
-	}
-	if f.Type != "" && !knownType(f.Type) {
-		return fmt.Errorf("%w: there is no type of event %q; there are: %s", ErrMisuse, f.Type, strings.Join(events.Types(), ", "))
-	}
-	switch f.Void {
-	case "", "only", "no":
-		return nil
-	}
-	return fmt.Errorf("%w: void is only or no, not %q", ErrMisuse, f.Void)
-}
-
-func knownType(typ string) bool {
-	for _, t := range events.Types() {
-		if isType(t, typ) {
-			return true
-		}
-	}
-	return false
-}
-
-func isType(typ, wanted string) bool { return typ == wanted || strings.HasPrefix(typ, wanted+".") }
-
-// Wants tells whether an event passes, its verdict aside.
-func (f Filter) Wants(r *events.Recorded) bool {
-	if r.Body == nil {
-		return false
-	}
-	switch {
-	case f.Stream != "" && r.Stream.Key() != f.Stream,
-		f.Type != "" && !isType(r.Body.Type(), f.Type),
-		f.Group != "" && r.Stream != events.GroupStream(f.Group),
-		f.User != "" && !touches(r, f.User):
-		return false
-	}
-	return true
-}
-
-// touches tells whether an event is by a user or about one.
-func touches(r *events.Recorded, user string) bool {
-	s := r.Stream
-	if r.Actor == user || s.Kind == events.User && s.ID == user || s.Other(user) != "" || s.Kind == events.Pair && s.ID == user {
-		return true
-	}
-	switch b := r.Body.(type) {
-	case events.GroupInvited:
-		return b.UserID == user
-	case events.GroupApplicationVerified:
-		return b.UserID == user
-	case events.GroupInvitationVerified:
-		return b.Inviter == user
-	case events.GroupMemberRemoved:
-		return b.UserID == user
-	case events.GroupOwnerChanged:
-		return b.UserID == user
-	case events.GroupRoleChanged:
-		return b.UserID == user
-	case events.GroupMemberMuted:
-		return b.UserID == user
-	case events.GroupCreated:
-		for _, i := range b.Invitations {
-			if i.UserID == user {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// Item is what a follower is told: an event, or how many were left out.
-type Item struct {
-	Event *Event `json:"event,omitempty"`
-	// Skipped events passed the filter and were not shown, since more came than
-	// the rate allows.
-	Skipped int64 `json:"skipped,omitempty"`
-	// At is the cursor that was reached: told at the beginning, then now and then.
-	At string `json:"at,omitempty"`
-}
 
 // beat is how often a follower is told where the reading is.
 const beat = 5 * time.Second
 
 // Follow hands on the events after a cursor (of partitions that it does not name:
-// those that come from now on) that pass the filter, each once its verdict is known, until ctx ends or each
-// fails. At most rate events a second are handed on (0: all, as fast as each
-// takes them); the rest are counted, and told as skipped. Calls come one at a
-// time. Events of one partition come in order.
-func Follow(ctx context.Context, live Live, f Filter, after events.Cursor, rate int, each func(Item) error) error {
+// those that come from now on) that pass the filter, each once its verdict is
+// known, until ctx ends or each fails. At most rate events a second are handed on;
+// the rest, and those that come while each still has too many before it, are
+// counted, and told as skipped. With rate 0 none is skipped: who can't keep up
+// reads the log again, as it does what is older. Calls come one at a time. Events of
+// one partition come in order.
+func (o *Observer) Follow(ctx context.Context, f Filter, after events.Cursor, rate int, each func([]Item) error) error {
 	if err := f.Check(); err != nil {
 		return err
 	}
-	end, err := live.Log().End(ctx)
+	end, err := o.live.Log().End(ctx)
 	if err != nil {
 		return err
 	}
 	from := events.Cursor{}
 	for p, last := range end {
 		from[p] = last
-		if o, ok := after[p]; ok {
-			from[p] = o
+		if at, ok := after[p]; ok {
+			from[p] = at
 		}
 		if from[p] > last {
 			return fmt.Errorf("%w: %s has %d records", ErrMisuse, p, last+1)
@@ -144,117 +43,125 @@ func Follow(ctx context.Context, live Live, f Filter, after events.Cursor, rate 
 			return fmt.Errorf("%w: the log has no partition %s", ErrMisuse, p)
 		}
 	}
-	return follow(ctx, live, f, from, rate, each)
-}
-
-func follow(ctx context.Context, live Live, f Filter, from events.Cursor, rate int, each func(Item) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	t := &follower{rate: rate, each: each, at: from.Clone(), cancel: cancel}
-	if err := each(Item{At: from.String()}); err != nil { // who is cut off before the first beat can go on too
+	if err := each([]Item{{At: from.String()}}); err != nil { // who is cut off before the first beat can go on too
 		return err
 	}
-	var beats sync.WaitGroup
-	beats.Go(func() { t.beat(ctx) })
-	err := live.Log().Read(ctx, from, func(p events.Partition, batch []events.Recorded) error {
-		if len(batch) == 0 {
-			return nil
-		}
-		if err := live.Wait(ctx, events.Cursor{p: batch[len(batch)-1].Position.Offset}); err != nil {
+	t := &follower{filter: f, rate: rate, each: each, at: from, told: from.Clone(), beaten: time.Now(), wake: make(chan struct{}, 1)}
+	for {
+		if err := o.show(ctx, t); err != nil {
 			return err
 		}
-		l := live.Book().Ledger(p)
-		for i := range batch {
-			r := &batch[i]
-			if !f.Wants(r) || f.Void != "" && l.Verdict(r.Position.Offset).Void() != (f.Void == "only") {
-				continue
-			}
-			e := of(r)
-			e.judge(l)
-			if err := t.tell(e); err != nil {
+	}
+}
+
+// near is how many records a follower may be behind the log's end when it joins
+// those who are shown what comes: its queue has room for more.
+const near = queueEvents / 4
+
+// show brings a follower to the log's end and shows what comes, until its queue
+// was full.
+func (o *Observer) show(ctx context.Context, t *follower) error {
+	for {
+		end, err := o.live.Log().End(ctx)
+		if err != nil {
+			return err
+		}
+		behind := int64(0)
+		for p, last := range end {
+			behind += max(0, last-t.told[p])
+		}
+		if behind <= near {
+			break
+		}
+		if err := o.read(ctx, t, end); err != nil {
+			return err
+		}
+	}
+	upTo := o.join(t)
+	defer o.leave(t)
+	if err := o.read(ctx, t, upTo); err != nil {
+		return err
+	}
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		ticked := false
+		select {
+		case <-t.wake:
+		case <-tick.C:
+			ticked = true
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		items, overflown := t.take(ticked)
+		if len(items) > 0 {
+			if err := t.each(items); err != nil {
 				return err
 			}
 		}
-		t.passed(batch[len(batch)-1].Position)
-		return nil
-	})
-	cancel(nil)
-	beats.Wait()
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
-		return cause
-	}
-	return err
-}
-
-// follower tells one reader, from all partitions.
-type follower struct {
-	rate   int
-	each   func(Item) error
-	cancel context.CancelCauseFunc
-
-	mu      sync.Mutex
-	at      events.Cursor
-	second  time.Time
-	told    int // in this second
-	skipped int64
-}
-
-func (t *follower) tell(e Event) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.rate > 0 {
-		if now := time.Now(); now.Sub(t.second) >= time.Second {
-			t.second, t.told = now, 0
+		if overflown {
+			return nil // it goes on from the log
 		}
-		if t.told >= t.rate {
-			t.skipped++
+	}
+}
+
+// errReached ends the reading of the log at the cursor that was wanted.
+var errReached = errors.New("explore: reached")
+
+// read shows a follower what stands in the log behind what it was told, up to a
+// cursor.
+func (o *Observer) read(ctx context.Context, t *follower, upTo events.Cursor) error {
+	from := events.Cursor{}
+	for p, last := range upTo {
+		if t.told[p] < last {
+			from[p] = t.told[p]
+		}
+	}
+	if len(from) == 0 {
+		return nil
+	}
+	var mu sync.Mutex // partitions come side by side; held while each runs, which t.mu never is
+	err := o.live.Log().Read(ctx, from, func(p events.Partition, batch []events.Recorded) error {
+		if len(batch) == 0 || batch[0].Position.Offset > upTo[p] {
 			return nil
 		}
-		t.told++
-	}
-	if err := t.flush(); err != nil {
-		return err
-	}
-	return t.each(Item{Event: &e})
-}
-
-// flush tells what was skipped. It needs the lock.
-func (t *follower) flush() error {
-	if t.skipped == 0 {
+		if err := o.live.Wait(ctx, events.Cursor{p: min(batch[len(batch)-1].Position.Offset, upTo[p])}); err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		l := o.live.Book().Ledger(p)
+		var items []Item
+		for i := range batch {
+			r := &observed{Recorded: batch[i]}
+			if r.Position.Offset > upTo[p] {
+				break
+			}
+			if r.verdict = l.Verdict(r.Position.Offset); t.passes(r) && t.allowedAlone() {
+				items = append(items, r.item())
+			}
+			t.told[p] = r.Position.Offset
+		}
+		if time.Since(t.reported) >= time.Second {
+			items = t.reportAlone(items)
+		}
+		if len(items) > 0 {
+			if err := t.each(items); err != nil {
+				return err
+			}
+		}
+		for p := range from {
+			if t.told[p] < upTo[p] {
+				return nil
+			}
+		}
+		return errReached
+	})
+	if errors.Is(err, errReached) {
 		return nil
 	}
-	n := t.skipped
-	t.skipped = 0
-	return t.each(Item{Skipped: n})
-}
-
-func (t *follower) passed(p events.Position) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.at.Advance(p)
-}
-
-// beat tells what was skipped once the flood is over, and where the reading is.
-func (t *follower) beat(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	last := time.Now()
-	for {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-		t.mu.Lock()
-		err := t.flush()
-		if err == nil && time.Since(last) >= beat {
-			last = time.Now()
-			err = t.each(Item{At: t.at.String()})
-		}
-		t.mu.Unlock()
-		if err != nil {
-			t.cancel(err)
-			return
-		}
+	if err == nil {
+		err = context.Cause(ctx)
 	}
+	return err
 }
