@@ -69,7 +69,7 @@ func (w *Encoder) Encode(e *Event) (Record, error) {
 	w.add("ce_id", hex.AppendEncode(w.buf, e.ID[:]))
 	w.add("ce_type", append(w.buf, k.written...))
 	w.add("ce_source", append(w.buf, "/lishi"...))
-	subject := w.add("ce_subject", e.Stream.appendKey(w.buf))
+	subject := w.add("ce_subject", e.Stream.AppendKey(w.buf))
 	w.add("ce_time", appendTime(w.buf, e.Time))
 	if e.Revision > 0 {
 		w.add("ce_revision", strconv.AppendUint(w.buf, e.Revision, 10))

@@ -26,7 +26,7 @@ func (s Stream) RequestID(actor, uniqueNo string) ID {
 	var room [hashRoom]byte
 	b := appendPart(room[:0], "request")
 	at := len(b)
-	b = s.appendKey(append(b, 0, 0, 0, 0))
+	b = s.AppendKey(append(b, 0, 0, 0, 0))
 	binary.BigEndian.PutUint32(b[at:], uint32(len(b)-at-4))
 	return cut(appendPart(appendPart(b, actor), uniqueNo))
 }

@@ -207,7 +207,7 @@ func (l Layout) Partition(s Stream) Partition {
 	if t.beside() {
 		return Partition{Topic: t}
 	}
-	return Partition{t, int32(murmur2(s.appendKey(room[:0]))&0x7fffffff) % l.Count(t)}
+	return Partition{t, int32(murmur2(s.AppendKey(room[:0]))&0x7fffffff) % l.Count(t)}
 }
 
 func murmur2(key []byte) uint32 {

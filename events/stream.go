@@ -130,11 +130,11 @@ var unescaper = strings.NewReplacer("%25", "%", "%7C", "|")
 // percent-escaped.
 func (s Stream) Key() string {
 	var room [2*64 + 4]byte
-	return string(s.appendKey(room[:0]))
+	return string(s.AppendKey(room[:0]))
 }
 
-// appendKey is Key without making a string.
-func (s Stream) appendKey(b []byte) []byte {
+// AppendKey appends the Key to b.
+func (s Stream) AppendKey(b []byte) []byte {
 	if s.Kind == System {
 		return append(b, 'l')
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 )
 
 // ErrUnavailable means that the database could not be asked: it is down, out
@@ -64,12 +65,30 @@ type Arg struct {
 // Column is one column of an insert: its name, its ClickHouse type ("UInt64",
 // "Array(String)", "LowCardinality(String)", "Nullable(Int64)") and its values,
 // a slice of the matching Go type: []string, []int64, []uint64, []int32,
-// []uint32, []uint8, []bool (for Bool), [][]string, []*int64 …. Times are
-// Int64 milliseconds since 1970 everywhere.
+// []uint32, []uint8, []bool (for Bool), [][]string, []*int64 …. Strings may be
+// packed as Texts, Symbols (of LowCardinality) and Lists are. Times are Int64
+// milliseconds since 1970 everywhere.
 type Column struct {
 	Name string
 	Type string
 	Data any
+}
+
+// Len is the number of values; an error says that Data is none of the above.
+func (c Column) Len() (int, error) {
+	switch d := c.Data.(type) {
+	case Texts:
+		return d.n, nil
+	case Symbols:
+		return len(d.Rows), nil
+	case Lists:
+		return len(d.Ends), nil
+	}
+	v := reflect.ValueOf(c.Data)
+	if v.Kind() != reflect.Slice {
+		return 0, fmt.Errorf("column %s is a %T, not a slice", c.Name, c.Data)
+	}
+	return v.Len(), nil
 }
 
 // RowScanner walks over the rows of a Query, like sql.Rows: Next, then Scan

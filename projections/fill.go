@@ -97,14 +97,14 @@ func (e *Engine) verifyAt(ctx context.Context, f *fill, p events.Partition, c ch
 }
 
 // apply calls the projection. A panic is a fault of that projection alone.
-func (f *fill) apply(r *events.Recorded, partition string, e *Engine) (err error) {
+func (f *fill) apply(r *record, partition string, e *Engine) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("%s at %s: %v", r.Body.Type(), r.Position, p)
+			err = fmt.Errorf("%s at %s: %v", r.event.Body.Type(), r.event.Position, p)
 		}
 	}()
 	f.rows.begin(r, partition)
-	f.projection.Apply(*r, e.tail.Book(), f.rows)
+	f.projection.Apply(*r.event, e.tail.Book(), f.rows)
 	f.rows.end()
 	return nil
 }

@@ -37,8 +37,12 @@ func slice(columns []Column, from, to int) []Column {
 			c.Data = d[from:to]
 		case []bool:
 			c.Data = d[from:to]
-		case [][]string:
-			c.Data = d[from:to]
+		case Texts:
+			c.Data = d.slice(from, to)
+		case Symbols:
+			c.Data = Symbols{Keys: d.Keys, Rows: d.Rows[from:to]}
+		case Lists:
+			c.Data = d.slice(from, to)
 		default:
 			panic(fmt.Sprintf("projections: column %s is %T", c.Name, c.Data))
 		}

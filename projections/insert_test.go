@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -26,7 +25,7 @@ type narrow struct {
 }
 
 func (n *narrow) Insert(ctx context.Context, table string, columns []projections.Column, how ...projections.Insertion) error {
-	if rows := reflect.ValueOf(columns[0].Data).Len(); rows > n.rows {
+	if rows, _ := columns[0].Len(); rows > n.rows {
 		n.mu.Lock()
 		n.refused++
 		n.mu.Unlock()

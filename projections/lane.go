@@ -38,6 +38,7 @@ type lane struct {
 	passed   map[events.Partition]checkpoint // applied up to here
 	gathered map[events.Partition]checkpoint // of those, what the writer has not taken
 	done     events.Cursor                   // written up to here
+	record   record                          // the event whose rows are being made
 	fresh    freshness
 
 	unsaved map[events.Partition]checkpoint // written, but not yet in a checkpoint; the writer's
@@ -162,10 +163,11 @@ func (l *lane) apply(ctx context.Context, p events.Partition, batch []events.Rec
 			return ctx.Err()
 		}
 		r := &batch[i]
+		l.record.begin(r)
 		for n := 0; n < len(l.fills); {
 			f := l.fills[n]
 			if r.Position.Offset > f.start[p].offset {
-				if err := f.apply(r, name, l.engine); err != nil {
+				if err := f.apply(&l.record, name, l.engine); err != nil {
 					l.removeLocked(f)
 					l.engine.fail(f, err)
 					continue

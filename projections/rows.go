@@ -1,8 +1,11 @@
 package projections
 
 import (
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"slices"
+	"unsafe"
 
 	"lishi/events"
 )
@@ -16,7 +19,19 @@ type Rows struct {
 
 	partition string
 	offset    uint64
+	record    *record // of the event
 }
+
+// record is an event as a record, which is made when a projection asks for it,
+// once for all builds of a lane.
+type record struct {
+	event   *events.Recorded
+	encoder events.Encoder
+	is      events.Record
+	made    bool
+}
+
+func (r *record) begin(e *events.Recorded) { r.event, r.made = e, false }
 
 // columns is what has gathered for one table.
 type columns struct {
@@ -28,8 +43,8 @@ type columns struct {
 	row   Row
 }
 
-// column gathers one column. Its values are a pointer to a slice: a slice itself
-// would be allocated anew, header and all, each time that it is put back.
+// column gathers one column. Its values are a pointer: a slice itself would be
+// allocated anew, header and all, each time that it is put back.
 type column struct {
 	name, kind string
 	values     any
@@ -41,7 +56,9 @@ func (c *columns) gathered() []Column {
 	for i, col := range c.cols {
 		all[i] = Column{Name: col.name, Type: col.kind}
 		switch v := col.values.(type) {
-		case *[]string:
+		case *Texts:
+			all[i].Data = *v
+		case *Symbols:
 			all[i].Data = *v
 		case *[]int64:
 			all[i].Data = *v
@@ -49,7 +66,7 @@ func (c *columns) gathered() []Column {
 			all[i].Data = *v
 		case *[]bool:
 			all[i].Data = *v
-		case *[][]string:
+		case *Lists:
 			all[i].Data = *v
 		}
 	}
@@ -65,8 +82,6 @@ type Row struct {
 
 const fixedColumns = 2 // partition and offset
 
-var none = []string{}
-
 func newRows(tables []Table, build uint32) (*Rows, error) {
 	r := &Rows{}
 	for _, t := range tables {
@@ -78,8 +93,10 @@ func newRows(tables []Table, build uint32) (*Rows, error) {
 		for _, f := range fields {
 			var data any
 			switch f.Type {
-			case "String", "LowCardinality(String)":
-				data = new([]string)
+			case "String":
+				data = new(Texts)
+			case "LowCardinality(String)":
+				data = new(Symbols)
 			case "Int64":
 				data = new([]int64)
 			case "UInt64":
@@ -87,7 +104,7 @@ func newRows(tables []Table, build uint32) (*Rows, error) {
 			case "Bool":
 				data = new([]bool)
 			case "Array(String)":
-				data = new([][]string)
+				data = new(Lists)
 			default:
 				return nil, fmt.Errorf("projections: column %s.%s has type %s, which rows can't hold", t.Name, f.Name, f.Type)
 			}
@@ -99,8 +116,23 @@ func newRows(tables []Table, build uint32) (*Rows, error) {
 }
 
 // begin names the event whose rows come next.
-func (r *Rows) begin(e *events.Recorded, partition string) {
-	r.partition, r.offset = partition, uint64(e.Position.Offset)
+func (r *Rows) begin(e *record, partition string) {
+	r.partition, r.offset, r.record = partition, uint64(e.event.Position.Offset), e
+}
+
+// Record is the event whose rows are being made as the record that it is in the
+// log, in the version of its type that is written now. It is valid until Apply
+// returns.
+func (r *Rows) Record() events.Record {
+	e := r.record
+	if !e.made {
+		is, err := e.encoder.Encode(&e.event.Event)
+		if err != nil {
+			panic(fmt.Sprintf("an event that was read can't be written: %v", err)) // stops this projection, with the position
+		}
+		e.is, e.made = is, true
+	}
+	return e.is
 }
 
 // Row begins a row of a table. It panics on a table that the projection does
@@ -119,24 +151,52 @@ func (r *Rows) Row(table string) *Row {
 	panic("projections: no table " + table)
 }
 
-// Text gives a String.
+// Text gives a String or a LowCardinality(String).
 func (r *Row) Text(v string) *Row {
-	d := r.column().values.(*[]string)
-	*d = append(*d, v)
-	r.all.bytes += len(v) + 16
+	switch d := r.column().values.(type) {
+	case *Texts:
+		d.Append(v)
+		r.all.bytes += len(v) + 1
+	case *Symbols:
+		d.Append(v)
+		r.all.bytes += 4
+	default:
+		panic(fmt.Sprintf("projections: column %s of %s takes no text", r.of.cols[r.next-1].name, r.of.name))
+	}
 	return r
 }
 
+// TextBy gives a String: what write appends to a buffer, whose contents are none
+// of its business.
+func (r *Row) TextBy(write func([]byte) []byte) *Row {
+	d := r.column().values.(*Texts)
+	before := len(d.packed)
+	d.appendWith(write)
+	r.all.bytes += len(d.packed) - before
+	return r
+}
+
+// Bytes gives a String.
+func (r *Row) Bytes(v []byte) *Row { return r.Text(unsafe.String(unsafe.SliceData(v), len(v))) }
+
+// Hex gives a String: the lower-case hexadecimal digits of some bytes.
+func (r *Row) Hex(v []byte) *Row {
+	d := r.column().values.(*Texts)
+	d.packed = hex.AppendEncode(binary.AppendUvarint(d.packed, uint64(2*len(v))), v)
+	d.n++
+	r.all.bytes += 2*len(v) + 1
+	return r
+}
+
+// Key gives a String: the key of a stream.
+func (r *Row) Key(s events.Stream) *Row { return r.TextBy(s.AppendKey) }
+
 // Texts gives an Array(String).
 func (r *Row) Texts(v []string) *Row {
-	d := r.column().values.(*[][]string)
-	if v == nil {
-		v = none
-	}
-	*d = append(*d, v)
-	for _, s := range v {
-		r.all.bytes += len(s) + 16
-	}
+	d := r.column().values.(*Lists)
+	before := len(d.Texts.packed)
+	d.Append(v)
+	r.all.bytes += 8 + len(d.Texts.packed) - before
 	return r
 }
 
@@ -191,18 +251,18 @@ func (r *Rows) clear() {
 	for _, c := range r.tables {
 		for i := range c.cols {
 			switch d := c.cols[i].values.(type) {
-			case *[]string:
-				clear(*d)
-				*d = (*d)[:0]
+			case *Texts:
+				d.packed, d.n = d.packed[:0], 0
+			case *Symbols:
+				d.clear()
 			case *[]int64:
 				*d = (*d)[:0]
 			case *[]uint64:
 				*d = (*d)[:0]
 			case *[]bool:
 				*d = (*d)[:0]
-			case *[][]string:
-				clear(*d)
-				*d = (*d)[:0]
+			case *Lists:
+				d.Ends, d.Texts = d.Ends[:0], Texts{packed: d.Texts.packed[:0]}
 			}
 		}
 		c.rows, c.row = 0, Row{}

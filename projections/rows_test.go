@@ -16,7 +16,7 @@ func example(t testing.TB) *Rows {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.begin(&events.Recorded{Position: events.Position{Offset: 42}}, "c3")
+	r.begin(&record{event: &events.Recorded{Position: events.Position{Offset: 42}}}, "c3")
 	return r
 }
 
@@ -31,7 +31,7 @@ func TestRows(t *testing.T) {
 	if got != want {
 		t.Errorf("rows are\n%s, want\n%s", got, want)
 	}
-	if r.clear(); r.size != 0 || r.bytes != 0 || len(r.tables[0].gathered()[0].Data.([]string)) != 0 {
+	if r.clear(); r.size != 0 || r.bytes != 0 || r.tables[0].gathered()[2].Data.(Texts).Len() != 0 {
 		t.Error("clear leaves something")
 	}
 }
@@ -44,6 +44,7 @@ func TestRowsPanicOnFaults(t *testing.T) {
 		"a row of b has more than 1":     func(r *Rows) { r.Row("b").Text("x").Text("y") },
 		"interface conversion":           func(r *Rows) { r.Row("b").Int(1) },
 		"interface conversion: inter":    func(r *Rows) { r.Row("a").Flag(true) },
+		"column offset":                  func(r *Rows) { r.Row("b"); r.tables[1].row.next = 1; r.tables[1].row.Text("x") },
 		"interface conversion: interfac": func(r *Rows) { r.Row("a").Texts(nil) },
 	} {
 		t.Run(want, func(t *testing.T) {

@@ -149,24 +149,19 @@ func (c *conn) insert(ctx context.Context, sql, format string, params []Param, d
 	}
 	pooled := buffers.Get().(*[]byte)
 	defer buffers.Put(pooled)
-	buffer := *pooled
-	for {
-		n, err := data.Read(buffer)
-		if n > 0 && c.lib.streamAppend(insert, &buffer[0], uintptr(n)) != 0 {
-			c.spoiled = true
-			return parseError(c.lib.streamInsertError(insert))
-		}
-		if err == nil {
-			err = ctx.Err()
-		}
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			c.lib.streamCancelInsert(insert)
-			c.spoiled = true
-			return fmt.Errorf("reading the rows to insert: %w", err)
-		}
+	to := &appender{ctx: ctx, lib: c.lib, insert: insert}
+	_, err := io.CopyBuffer(to, data, *pooled)
+	if to.refused != nil {
+		c.spoiled = true
+		return to.refused
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		c.lib.streamCancelInsert(insert)
+		c.spoiled = true
+		return fmt.Errorf("reading the rows to insert: %w", err)
 	}
 	result := c.lib.streamDone(insert)
 	defer c.lib.destroyQueryResult(result)
@@ -175,6 +170,30 @@ func (c *conn) insert(ctx context.Context, sql, format string, params []Param, d
 		return parseError(text)
 	}
 	return nil
+}
+
+// appender is an insert as a writer. The engine copies what it is given.
+type appender struct {
+	ctx     context.Context
+	lib     *library
+	insert  uintptr
+	refused error // the engine's
+}
+
+func (a *appender) Write(p []byte) (n int, err error) {
+	const most = 1 << 20 // at once, so that a context's end is heard of
+	for n < len(p) {
+		if err := a.ctx.Err(); err != nil {
+			return n, err
+		}
+		piece := p[n:min(n+most, len(p))]
+		if a.lib.streamAppend(a.insert, &piece[0], uintptr(len(piece))) != 0 {
+			a.refused = parseError(a.lib.streamInsertError(a.insert))
+			return n, a.refused
+		}
+		n += len(piece)
+	}
+	return n, nil
 }
 
 // selects tells if a statement begins like one that can stream.

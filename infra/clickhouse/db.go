@@ -10,11 +10,9 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
-	"unsafe"
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
 
@@ -324,14 +322,14 @@ func (db *DB) createDatabase(ctx context.Context) error {
 func height(columns []projections.Column) (int, error) {
 	n := 0
 	for i, c := range columns {
-		v := reflect.ValueOf(c.Data)
-		if v.Kind() != reflect.Slice {
-			return 0, fmt.Errorf("column %s is a %T, not a slice", c.Name, c.Data)
+		rows, err := c.Len()
+		if err != nil {
+			return 0, err
 		}
-		if i > 0 && v.Len() != n {
-			return 0, fmt.Errorf("column %s has %d rows, column %s has %d", c.Name, v.Len(), columns[0].Name, n)
+		if i > 0 && rows != n {
+			return 0, fmt.Errorf("column %s has %d rows, column %s has %d", c.Name, rows, columns[0].Name, n)
 		}
-		n = v.Len()
+		n = rows
 	}
 	if n > maxInsertRows {
 		return 0, fmt.Errorf("%d rows are more than the %d that go in whole or not at all", n, maxInsertRows)
@@ -339,10 +337,20 @@ func height(columns []projections.Column) (int, error) {
 	return n, nil
 }
 
-// plain is the column's data as the driver takes it: it has no []bool for UInt8.
+// plain is the column's data as the driver takes it: it has no []bool for UInt8,
+// and packs strings itself.
 func plain(c projections.Column) any {
-	if b, ok := c.Data.([]bool); ok && c.Type == "UInt8" && len(b) > 0 {
-		return unsafe.Slice((*uint8)(unsafe.Pointer(&b[0])), len(b)) // Go's bools are the bytes 0 and 1
+	switch d := c.Data.(type) {
+	case projections.Texts:
+		return d.Strings()
+	case projections.Symbols:
+		return d.Strings()
+	case projections.Lists:
+		return d.Strings()
+	case []bool:
+		if c.Type == "UInt8" {
+			return raw(d) // Go's bools are the bytes 0 and 1
+		}
 	}
 	return c.Data
 }

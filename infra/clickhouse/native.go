@@ -1,11 +1,12 @@
 package clickhouse
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
+	"net"
 	"slices"
+	"strings"
 	"sync"
 	"unsafe"
 
@@ -13,20 +14,18 @@ import (
 	"lishi/projections"
 )
 
-// blocks carry an insert's rows to the embedded engine; a rebuild uses a few
-// large ones again and again.
-var blocks = sync.Pool{New: func() any { return new([]byte) }}
+// blocks are used again: a rebuild makes few large ones.
+var blocks = sync.Pool{New: func() any { return new(block) }}
 
 // insertNative inserts on the embedded engine without the driver, which takes four
 // times the processor's time for the same bytes (see BenchmarkEncode): it boxes
 // every value of a LowCardinality and copies everything three times. It gives
 // false where a column has a type that lishi's own tables don't have.
 func (db *DB) insertNative(ctx context.Context, sql string, columns []projections.Column, n int, distinct bool) (bool, error) {
-	pooled := blocks.Get().(*[]byte)
-	defer blocks.Put(pooled)
-	block, ok := appendBlock((*pooled)[:0], columns, n)
-	*pooled = block[:0]
-	if !ok {
+	b := blocks.Get().(*block)
+	defer blocks.Put(b)
+	defer b.clear()
+	if !b.write(columns, n) {
 		return false, nil
 	}
 	session := chdb.Session{Database: db.Database()}
@@ -36,75 +35,112 @@ func (db *DB) insertNative(ctx context.Context, sql string, columns []projection
 	if distinct {
 		session.Settings = append(session.Settings, chdb.Setting{Name: mergeRows, Value: "0"})
 	}
-	slices.SortFunc(session.Settings, func(a, b chdb.Setting) int { return bytes.Compare([]byte(a.Name), []byte(b.Name)) })
-	return true, db.engine.Insert(ctx, session, sql, "Native", nil, bytes.NewReader(block))
+	slices.SortFunc(session.Settings, func(a, b chdb.Setting) int { return strings.Compare(a.Name, b.Name) })
+	pieces := b.pieces()
+	return true, db.engine.Insert(ctx, session, sql, "Native", nil, &pieces)
 }
 
-// appendBlock writes columns of n rows as one block of ClickHouse's format
-// Native at revision 0.
+// block is columns as one block of ClickHouse's format Native at revision 0. What
+// is packed as the format has it stays where it is.
 //
 // Source: https://clickhouse.com/docs/interfaces/formats/Native and
 // ClickHouse src/DataTypes/Serializations.
-func appendBlock(b []byte, columns []projections.Column, n int) (_ []byte, ok bool) {
-	b = binary.AppendUvarint(b, uint64(len(columns)))
-	b = binary.AppendUvarint(b, uint64(n))
+type block struct {
+	made []byte
+	lent []lent
+}
+
+// lent is a column's memory, which comes behind so many of the bytes made.
+type lent struct {
+	behind int
+	bytes  []byte
+}
+
+func (b *block) clear() {
+	clear(b.lent)
+	b.made, b.lent = b.made[:0], b.lent[:0]
+}
+
+// pieces are the block in order. They are valid until it is cleared.
+func (b *block) pieces() (all net.Buffers) {
+	from := 0
+	for _, l := range b.lent {
+		all = append(all, b.made[from:l.behind], l.bytes)
+		from = l.behind
+	}
+	return append(all, b.made[from:])
+}
+
+func (b *block) lend(v []byte) {
+	if len(v) < 1<<10 {
+		b.made = append(b.made, v...)
+	} else {
+		b.lent = append(b.lent, lent{len(b.made), v})
+	}
+}
+
+// write appends columns of n rows; false where one is of a type that it can't write.
+func (b *block) write(columns []projections.Column, n int) bool {
+	b.made = binary.AppendUvarint(b.made, uint64(len(columns)))
+	b.made = binary.AppendUvarint(b.made, uint64(n))
 	for _, c := range columns {
-		b = appendText(appendText(b, c.Name), c.Type)
-		switch d := c.Data.(type) {
-		case []string:
-			switch c.Type {
-			case "String":
-				b = appendTexts(b, d)
-			case "LowCardinality(String)":
-				b = appendDictionary(b, d)
-			default:
-				return b, false
-			}
-		case [][]string:
-			if c.Type != "Array(String)" {
-				return b, false
-			}
-			end := uint64(0)
-			for _, texts := range d {
-				end += uint64(len(texts))
-				b = binary.LittleEndian.AppendUint64(b, end)
-			}
-			for _, texts := range d {
-				b = appendTexts(b, texts)
-			}
-		case []int64:
-			if c.Type != "Int64" {
-				return b, false
-			}
-			for _, v := range d {
-				b = binary.LittleEndian.AppendUint64(b, uint64(v))
-			}
-		case []uint64:
-			if c.Type != "UInt64" {
-				return b, false
-			}
-			for _, v := range d {
-				b = binary.LittleEndian.AppendUint64(b, v)
-			}
-		case []uint32:
-			if c.Type != "UInt32" {
-				return b, false
-			}
-			for _, v := range d {
-				b = binary.LittleEndian.AppendUint32(b, v)
-			}
-		case []bool:
-			if c.Type != "Bool" && c.Type != "UInt8" {
-				return b, false
-			}
-			if len(d) > 0 {
-				b = append(b, unsafe.Slice((*uint8)(unsafe.Pointer(&d[0])), len(d))...) // Go's bools are the bytes 0 and 1
-			}
-		default:
-			return b, false
+		b.made = appendText(appendText(b.made, c.Name), c.Type)
+		if !b.column(c) {
+			return false
 		}
 	}
-	return b, true
+	return true
+}
+
+// raw is the memory of numbers, which the format has as the processor does (all
+// that libchdb is made for are little-endian).
+func raw[T int64 | uint64 | uint32 | bool](v []T) []byte {
+	var one T
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v))), len(v)*int(unsafe.Sizeof(one)))
+}
+
+func (b *block) column(c projections.Column) (ok bool) {
+	switch d := c.Data.(type) {
+	case projections.Texts:
+		ok = c.Type == "String"
+		b.lend(d.Packed())
+	case projections.Symbols:
+		ok = c.Type == "LowCardinality(String)"
+		b.made = appendDictionary(b.made, d)
+	case projections.Lists:
+		ok = c.Type == "Array(String)"
+		b.lend(raw(d.Ends))
+		b.lend(d.Texts.Packed())
+	case []string:
+		if ok = c.Type == "String"; ok {
+			b.made = appendTexts(b.made, d)
+		} else if ok = c.Type == "LowCardinality(String)"; ok {
+			var s projections.Symbols
+			for _, text := range d {
+				s.Append(text)
+			}
+			b.made = appendDictionary(b.made, s)
+		}
+	case [][]string:
+		var l projections.Lists
+		for _, texts := range d {
+			l.Append(texts)
+		}
+		return b.column(projections.Column{Type: c.Type, Data: l})
+	case []int64:
+		ok = c.Type == "Int64"
+		b.lend(raw(d))
+	case []uint64:
+		ok = c.Type == "UInt64"
+		b.lend(raw(d))
+	case []uint32:
+		ok = c.Type == "UInt32"
+		b.lend(raw(d))
+	case []bool:
+		ok = c.Type == "Bool" || c.Type == "UInt8" // Go's bools are the bytes 0 and 1
+		b.lend(raw(d))
+	}
+	return ok
 }
 
 func appendText(b []byte, s string) []byte {
@@ -134,41 +170,25 @@ const (
 
 // appendDictionary writes each different text once, and which of them the rows
 // have.
-func appendDictionary(b []byte, all []string) []byte {
-	if len(all) == 0 {
+func appendDictionary(b []byte, s projections.Symbols) []byte {
+	if len(s.Rows) == 0 {
 		return b
 	}
-	places := map[string]uint32{}
-	var keys []string
-	rows := make([]uint32, len(all))
-	for i, s := range all {
-		if i > 0 && s == all[i-1] { // partitions, mostly
-			rows[i] = rows[i-1]
-			continue
-		}
-		at, known := places[s]
-		if !known {
-			at = uint32(len(keys))
-			places[s] = at
-			keys = append(keys, s)
-		}
-		rows[i] = at
-	}
 	index := uint64(indexUint32)
-	if len(keys) <= 256 {
+	if len(s.Keys) <= 256 {
 		index = indexUint8
 	}
 	b = binary.LittleEndian.AppendUint64(b, sharedDictionaries)
 	b = binary.LittleEndian.AppendUint64(b, additionalKeys|updateDictionary|index)
-	b = binary.LittleEndian.AppendUint64(b, uint64(len(keys)))
-	b = appendTexts(b, keys)
-	b = binary.LittleEndian.AppendUint64(b, uint64(len(rows)))
-	for _, at := range rows {
-		if index == indexUint8 {
-			b = append(b, uint8(at))
-		} else {
-			b = binary.LittleEndian.AppendUint32(b, at)
-		}
+	b = binary.LittleEndian.AppendUint64(b, uint64(len(s.Keys)))
+	b = appendTexts(b, s.Keys)
+	b = binary.LittleEndian.AppendUint64(b, uint64(len(s.Rows)))
+	if index == indexUint32 {
+		return append(b, raw(s.Rows)...)
+	}
+	b = slices.Grow(b, len(s.Rows))
+	for _, at := range s.Rows {
+		b = append(b, uint8(at))
 	}
 	return b
 }

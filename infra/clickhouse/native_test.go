@@ -23,12 +23,19 @@ func TestNativeBlock(t *testing.T) {
 	var unsigned []uint64
 	var numbers []uint32
 	var flags []bool
+	var packedTexts projections.Texts
+	var packedFew, packedMany projections.Symbols
+	var packedLists projections.Lists
 	for i := range n {
 		texts = append(texts, strings.Repeat("消", i))
 		few, many = append(few, fmt.Sprint("c", i/100)), append(many, fmt.Sprint(i*7%n))
 		lists = append(lists, slices.Repeat([]string{"", "x"}, i%3))
 		signed, unsigned, numbers = append(signed, -int64(i)), append(unsigned, ^uint64(i)), append(numbers, ^uint32(i))
 		flags = append(flags, i%3 == 0)
+		packedTexts.Append(texts[i])
+		packedFew.Append(few[i])
+		packedMany.Append(many[i])
+		packedLists.Append(lists[i])
 	}
 	columns := []projections.Column{
 		{Name: "s", Type: "String", Data: texts}, {Name: "few", Type: "LowCardinality(String)", Data: few},
@@ -36,18 +43,25 @@ func TestNativeBlock(t *testing.T) {
 		{Name: "i", Type: "Int64", Data: signed}, {Name: "u", Type: "UInt64", Data: unsigned}, {Name: "n", Type: "UInt32", Data: numbers},
 		{Name: "b", Type: "Bool", Data: flags}, {Name: "z", Type: "UInt8", Data: flags},
 	}
+	packed := append([]projections.Column{
+		{Name: "s", Type: "String", Data: packedTexts}, {Name: "few", Type: "LowCardinality(String)", Data: packedFew},
+		{Name: "many", Type: "LowCardinality(String)", Data: packedMany}, {Name: "list", Type: "Array(String)", Data: packedLists},
+	}, columns[4:]...)
 	var definition []string
 	for _, c := range columns {
 		definition = append(definition, c.Name+" "+c.Type)
 	}
-	for name, to := range map[string]*clickhouse.DB{"native": db, "driver": db.ByDriver()} {
+	for name, to := range map[string]struct {
+		*clickhouse.DB
+		columns []projections.Column
+	}{"native": {db, packed}, "plain": {db, columns}, "driver": {db.ByDriver(), columns}, "packed": {db.ByDriver(), packed}} {
 		if err := db.Exec(ctx, "DROP TABLE IF EXISTS "+name); err != nil {
 			t.Fatal(err)
 		}
 		if err := db.Exec(ctx, "CREATE TABLE "+name+" ("+strings.Join(definition, ", ")+") ENGINE = MergeTree ORDER BY tuple()"); err != nil {
 			t.Fatal(err)
 		}
-		if err := to.Insert(ctx, name, columns); err != nil {
+		if err := to.Insert(ctx, name, to.columns); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -55,7 +69,8 @@ func TestNativeBlock(t *testing.T) {
 	if !ok || len(block) == 0 {
 		t.Fatal("a type that lishi's tables have is left to the driver")
 	}
-	rows, err := db.Query(ctx, "SELECT n.s, n.many, n.list, n.i, n.u, n.b, count() OVER () FROM native n JOIN driver d ON tuple(n.*) = tuple(d.*) ORDER BY length(n.s)")
+	rows, err := db.Query(ctx, `SELECT s, many, list, i, u, b, count() OVER () FROM native
+		WHERE tuple(*) IN (SELECT tuple(*) FROM driver) AND tuple(*) IN (SELECT tuple(*) FROM plain) AND tuple(*) IN (SELECT tuple(*) FROM packed) ORDER BY length(s)`)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,8 +3,6 @@
 package feed
 
 import (
-	"fmt"
-
 	"lishi/events"
 	"lishi/events/ledger"
 	"lishi/projections"
@@ -44,7 +42,7 @@ func (Projection) Tables() []projections.Table {
 		},
 		{
 			Name:        "feed_events",
-			Fields:      []projections.Field{{Name: "event", Type: "String"}}, // as encode writes it
+			Fields:      []projections.Field{{Name: "event", Type: "String"}}, // as appendRecord writes it
 			Key:         []string{"partition", "offset"},
 			Granularity: 256,
 		},
@@ -60,11 +58,8 @@ func (f Projection) Apply(e events.Recorded, book *ledger.Book, rows *projection
 	if len(audiences) == 0 {
 		return
 	}
-	b, err := encode(e)
-	if err != nil {
-		panic(fmt.Sprintf("feed: %v", err)) // what was decoded can be encoded
-	}
-	rows.Row("feed_events").Text(string(b))
+	r := rows.Record()
+	rows.Row("feed_events").TextBy(func(b []byte) []byte { return appendRecord(b, r, e.At) })
 	for _, a := range audiences {
 		rows.Row("feed").Text(string(a))
 	}

@@ -3,48 +3,49 @@ package feed
 import (
 	"encoding/binary"
 	"errors"
-	"slices"
 	"strconv"
+	"time"
 
 	"lishi/events"
 )
 
-// constant are headers that say the same in every record, or what the key says.
+// constant tells which headers say the same in every record, or what the key says.
 // No reader of the feed needs them.
-var constant = map[string]bool{"content-type": true, "ce_specversion": true, "ce_source": true, "ce_subject": true}
-
-// encode writes an event as the record that it is in the log: key, headers and
-// value, each behind its length.
-func encode(e events.Recorded) ([]byte, error) {
-	r, err := events.Encode(e.Event)
-	if err != nil {
-		return nil, err
+func constant(key string) bool {
+	switch key {
+	case "content-type", "ce_specversion", "ce_source", "ce_subject":
+		return true
 	}
-	r.Headers = slices.DeleteFunc(r.Headers, func(h events.Header) bool { return constant[h.Key] })
-	r.Headers = append(r.Headers, events.Header{
-		Key: events.HeaderRecordedTime, Value: strconv.AppendInt(nil, e.At.UnixMilli(), 10),
-	})
-	size := len(r.Key) + len(r.Value) + 16
-	for _, h := range r.Headers {
-		size += len(h.Key) + len(h.Value) + 4
-	}
-	b := make([]byte, 0, size)
-	b = appendBytes(b, r.Key)
-	b = binary.AppendUvarint(b, uint64(len(r.Headers)))
-	for _, h := range r.Headers {
-		b = appendBytes(b, []byte(h.Key))
-		b = appendBytes(b, h.Value)
-	}
-	return appendBytes(b, r.Value), nil
+	return false
 }
 
-func appendBytes(b, part []byte) []byte {
+// appendRecord writes a record: key, headers and value, each behind its length.
+func appendRecord(b []byte, r events.Record, at time.Time) []byte {
+	b = appendPart(b, r.Key)
+	n := 1
+	for _, h := range r.Headers {
+		if !constant(h.Key) {
+			n++
+		}
+	}
+	b = binary.AppendUvarint(b, uint64(n))
+	for _, h := range r.Headers {
+		if !constant(h.Key) {
+			b = appendPart(appendPart(b, h.Key), h.Value)
+		}
+	}
+	var ms [20]byte
+	b = appendPart(appendPart(b, events.HeaderRecordedTime), strconv.AppendInt(ms[:0], at.UnixMilli(), 10))
+	return appendPart(b, r.Value)
+}
+
+func appendPart[T string | []byte](b []byte, part T) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(part))), part...)
 }
 
 var errRecord = errors.New("feed: a row holds no record")
 
-// decode reads what encode wrote.
+// decode reads what appendRecord wrote.
 func decode(p events.Position, b []byte) (events.Recorded, error) {
 	var r events.Record
 	next := func() (part []byte, ok bool) {

@@ -81,8 +81,8 @@ func message(e events.Recorded, m events.MessageSent, rows *projections.Rows) {
 		receiver = e.Stream.ID
 	}
 	rows.Row("messages").
-		Text(e.Stream.Key()).
-		Text(e.ID.String()).
+		Key(e.Stream).
+		Hex(e.ID[:]).
 		Text(e.Actor).
 		Text(receiver).
 		Text(m.Content.Plain).
@@ -96,7 +96,7 @@ func message(e events.Recorded, m events.MessageSent, rows *projections.Rows) {
 
 func version(e events.Recorded, original events.Position, change, content string, rows *projections.Rows) {
 	rows.Row("versions").
-		Text(e.Stream.Key()).
+		Key(e.Stream).
 		Uint(uint64(original.Offset)).
 		Text(change).
 		Text(content).

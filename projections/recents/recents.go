@@ -64,13 +64,13 @@ func (Projection) Tables() []projections.Table {
 func (Projection) Apply(e events.Recorded, _ *ledger.Book, rows *projections.Rows) {
 	begins := func(users ...string) {
 		for _, user := range users {
-			rows.Row("conversations").Text(user).Text(e.Stream.Key())
+			rows.Row("conversations").Text(user).Key(e.Stream)
 		}
 	}
 	switch b := e.Body.(type) {
 	case events.MessageSent:
 		rows.Row("last_messages").
-			Text(e.Stream.Key()).
+			Key(e.Stream).
 			Text(e.Actor).
 			Text(b.Content.Plain).
 			Int(e.Time.UnixMilli()).

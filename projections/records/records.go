@@ -3,8 +3,6 @@
 package records
 
 import (
-	"fmt"
-
 	"lishi/events"
 	"lishi/events/ledger"
 	"lishi/projections"
@@ -52,37 +50,33 @@ func (Projection) Tables() []projections.Table {
 
 // Apply implements projections.Projection.
 func (Projection) Apply(e events.Recorded, _ *ledger.Book, rows *projections.Rows) {
-	r, err := events.Encode(e.Event)
-	if err != nil {
-		panic(fmt.Sprintf("an event that was read can't be written: %v", err)) // stops this projection, with the position
-	}
-	print := ""
+	var print []byte
 	if e.Fingerprint != (events.Fingerprint{}) {
-		print = string(e.Fingerprint[:])
+		print = e.Fingerprint[:]
 	}
 	rows.Row("records").
 		Text(e.Body.Type()).
 		Uint(uint64(events.Version(e.Body.Type()))).
-		Text(e.Stream.Key()).
+		Key(e.Stream).
 		Uint(e.Revision).
-		Text(raw(e.ID)).
-		Text(raw(e.Prev)).
+		Bytes(raw(&e.ID)).
+		Bytes(raw(&e.Prev)).
 		Int(e.Basis).
 		Text(e.Actor).
 		Text(e.ActorName).
 		Text(e.Request).
-		Text(print).
+		Bytes(print).
 		Flag(e.Imported).
 		Int(e.Time.UnixMilli()).
 		Int(e.At.UnixMilli()).
-		Text(string(r.Value))
+		Bytes(rows.Record().Value)
 }
 
-func raw(id events.ID) string {
+func raw(id *events.ID) []byte {
 	if id.IsZero() {
-		return ""
+		return nil
 	}
-	return string(id[:])
+	return id[:]
 }
 
 // Views implements projections.Viewer.

@@ -44,7 +44,7 @@ func (Projection) Apply(e events.Recorded, _ *ledger.Book, rows *projections.Row
 	if e.Stream.Kind == events.System {
 		return
 	}
-	rows.Row("requests").Text(e.ID.String()).Text(hex.EncodeToString(e.Fingerprint[:]))
+	rows.Row("requests").Hex(e.ID[:]).Hex(e.Fingerprint[:])
 }
 
 // Memory answers whether a request was made before.

@@ -55,9 +55,9 @@ func (Projection) Tables() []projections.Table {
 // Apply implements projections.Projection.
 func (Projection) Apply(e events.Recorded, _ *ledger.Book, rows *projections.Rows) {
 	write := func(message events.Position, c events.Content) {
-		rows.Row("texts").Text(e.Stream.Key()).Uint(uint64(message.Offset)).Text(Fold(c.Plain)).Int(e.At.UnixMilli())
+		rows.Row("texts").Key(e.Stream).Uint(uint64(message.Offset)).Text(Fold(c.Plain)).Int(e.At.UnixMilli())
 		if e.Position.Offset%stride == 0 {
-			rows.Row("text_times").Text(e.Stream.Key()).Int(e.At.UnixMilli())
+			rows.Row("text_times").Key(e.Stream).Int(e.At.UnixMilli())
 		}
 	}
 	switch b := e.Body.(type) {
