@@ -34,7 +34,7 @@ func (s *stream) read(early []byte) {
 		s.c.receiveAll(early)
 	}
 	for {
-		b, err := s.source.read(s.c.between())
+		b, err := s.source.read(!s.c.between())
 		switch {
 		case err == nil:
 			s.c.heard = true
