@@ -40,7 +40,9 @@ func (r *recorded) over() (n int) {
 	return n
 }
 
-func (r *recorded) Connected(d int)    { r.note(func() { r.open += d }) }
+func (r *recorded) Connected(d int) { r.note(func() { r.open += d }) }
+func (*recorded) Refused(string)    {}
+
 func (r *recorded) Closed(code string) { r.note(func() { r.closed[code]++ }) }
 func (r *recorded) Requested(url, reason string, _ time.Duration) {
 	r.note(func() { r.requests[url+" "+reason]++ })

@@ -49,6 +49,7 @@ type Tail interface {
 type Metrics interface {
 	Connected(delta int)
 	Closed(code string)
+	Refused(why string)                               // a connection that was not taken: all or address
 	Requested(url, reason string, took time.Duration) // reason is ok for a success
 	Pushed(msgType string, n int)
 }
@@ -73,6 +74,9 @@ type Options struct {
 	// AtOnce is how many queries of one user run at a time, over all connections
 	// and HTTP (4): nobody takes the read models away from others. More wait.
 	AtOnce int
+	// OfAddress is how many sockets one client's address may have open (0: any
+	// number); of IPv6 a /64 is one.
+	OfAddress int
 	// RecallWindow is how long a sender can recall, as push 8 tells (0: never).
 	RecallWindow time.Duration
 	// LogGap is how many records the log is gone over for one resume before it
@@ -134,6 +138,7 @@ type noMetrics struct{}
 
 func (noMetrics) Connected(int)                           {}
 func (noMetrics) Closed(string)                           {}
+func (noMetrics) Refused(string)                          {}
 func (noMetrics) Requested(string, string, time.Duration) {}
 func (noMetrics) Pushed(string, int)                      {}
 
@@ -149,6 +154,7 @@ type Server struct {
 	feed       Feed
 	up         *wire.Upgrader
 	hub        *hub
+	addresses  addresses
 	deadlines  deadlines
 	partitions []events.Partition
 	near, far  []*gatherer   // of each partition: who read what connections missed
@@ -173,6 +179,7 @@ func New(verify Verify, h Handler, t Tail, q Queries, f Feed, o Options) *Server
 		passes: make(chan struct{}, maxPasses), idle: make(chan struct{}, 1),
 	}
 	s.deadlines.epoch = time.Now()
+	s.addresses.most = o.OfAddress
 	s.hub = newHub(len(s.partitions), o)
 	s.base, s.cancel = context.WithCancel(context.Background())
 	for _, p := range s.partitions {
@@ -192,13 +199,23 @@ func (s *Server) index(p events.Partition) int {
 
 // ServeHTTP makes a socket of a request to /ws.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !s.addresses.enter(r.RemoteAddr) {
+		s.o.Metrics.Refused("address")
+		w.Header().Set("Retry-After", "30")
+		http.Error(w, "too many connections from this address", http.StatusTooManyRequests)
+		return
+	}
 	conn, err := s.up.Upgrade(w, r)
-	if err != nil {
-		return // the request has been answered
+	if err != nil { // the request has been answered
+		s.addresses.leave(r.RemoteAddr)
+		return
 	}
 	s.o.Metrics.Connected(1)
 	conn.Start(newSession(s, conn, r.RemoteAddr))
 }
+
+// Sockets is how many are open.
+func (s *Server) Sockets() int { return s.up.Len() }
 
 // Online tells whether a user has a logged-in connection to this node.
 func (s *Server) Online(user string) bool { return s.hub.online(user) }

@@ -133,6 +133,7 @@ func (c *session) Closing(r wire.CloseReason) {
 		c.server.hub.logout(p, c)
 		c.server.hub.leave(p, c.server.o.Now())
 	}
+	c.server.addresses.leave(c.from)
 	c.server.o.Metrics.Closed(strconv.Itoa(int(r.Code)))
 	c.server.o.Metrics.Connected(-1) // last: who sees that nobody is open sees all ends
 }

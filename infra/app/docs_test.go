@@ -78,6 +78,7 @@ func TestDocsNameRealThings(t *testing.T) {
 	m := telemetry.NewMetrics()
 	m.Connected(1)
 	m.Closed("1000")
+	m.Refused("all")
 	m.Requested("/x", "ok", 1)
 	m.Pushed("1", 1)
 	m.Asked("analyst", "answered", 1)

@@ -122,7 +122,7 @@ func openNode(ctx context.Context, cfg config.Config, logger *slog.Logger) (_ *n
 		Wire: wire.Options{
 			Origins: origins, MessageLimit: cfg.MaxMessage, QueueLimit: cfg.SendQueue, PingInterval: cfg.Ping,
 		},
-		Limits: limits, Dates: format, Rate: cfg.Rate, Burst: cfg.Burst, RecallWindow: cfg.RecallWindow, Metrics: n.metrics, Logger: logger,
+		Limits: limits, Dates: format, Rate: cfg.Rate, Burst: cfg.Burst, OfAddress: cfg.PerAddress, RecallWindow: cfg.RecallWindow, Metrics: n.metrics, Logger: logger,
 	})
 	n.presence = presence.New(reads, n.server, presence.Options{Log: logger})
 	reader.Presence = n.presence

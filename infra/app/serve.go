@@ -92,6 +92,8 @@ func (p *program) run(ctx context.Context, cfg config.Config, all []config.Setti
 	}
 	server := wire.NewServer(behindProxies(networks, n.routes()))
 	server.ErrorLog = slog.NewLogLogger(logger.Handler(), slog.LevelDebug) // of handshakes that failed, mostly
+	places := &crowd{most: mostConnections(cfg.MaxConnections), sockets: n.server.Sockets, refused: func() { n.metrics.Refused("all") }, logger: logger}
+	server.ConnState = places.state
 	served := make(chan error, 2)
 	go func() { served <- server.Serve(l) }()
 	endConsole := n.serveConsole(forConsole, networks, served)

@@ -8,6 +8,9 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"regexp"
+	"strconv"
+	"syscall"
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
 
@@ -91,9 +94,27 @@ func classify(ctx context.Context, err error) error {
 	return fmt.Errorf("clickhouse: %w", err)
 }
 
+// errno is the system call's error in an exception of ClickHouse's, whose own code
+// says only what it was doing.
+var errno = regexp.MustCompile(`errno: (\d+), strerror: `)
+
+// short tells whether the machine was short of something: descriptors, memory or room.
+func short(err error) bool {
+	m := errno.FindStringSubmatch(err.Error())
+	if m == nil {
+		return false
+	}
+	n, _ := strconv.Atoi(m[1])
+	switch syscall.Errno(n) {
+	case syscall.EAGAIN, syscall.EDQUOT, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ENOSPC:
+		return true
+	}
+	return false
+}
+
 func unavailable(err error) bool {
 	if code := Code(err); code != 0 {
-		return passing[code] != ""
+		return passing[code] != "" || short(err)
 	}
 	if answered, ok := errors.AsType[*ch.HTTPError](err); ok {
 		return answered.StatusCode >= 500 // a proxy's, or a server's that is going down

@@ -278,6 +278,12 @@ func (c *Config) check(byName map[string]*Setting) (problems []error) {
 	if _, err := wire.ParseOrigins(c.Origins); err != nil {
 		bad("origins", "%v", err)
 	}
+	if c.MaxConnections < 0 {
+		bad("max-connections", "%d is less than 0", c.MaxConnections)
+	}
+	if c.PerAddress < 0 {
+		bad("max-connections-per-address", "%d is less than 0", c.PerAddress)
+	}
 	const most = 900_000 // a record batch takes 1 000 000 bytes
 	if c.MaxContent < 1 || c.MaxContent > most {
 		bad("max-content", "%d is not from 1 to %d", c.MaxContent, most)

@@ -70,6 +70,8 @@ type Config struct {
 	Dates string `name:"dates" default:"seed" help:"how dates are written: seed (yyyy-MM-dd HH:mm:ss), millis (Unix milliseconds) or rfc3339"`
 
 	MaxMessage     int           `name:"max-message" default:"65536" help:"bytes of one WebSocket message or HTTP body"`
+	MaxConnections int           `name:"max-connections" default:"0" help:"connections that the chat's address serves at once; 0: as many as the limit of descriptors leaves"`
+	PerAddress     int           `name:"max-connections-per-address" default:"0" help:"sockets of one client's address at once (of IPv6 a /64); 0: any number"`
 	MaxContent     int           `name:"max-content" default:"16384" help:"bytes of a message's content"`
 	Ping           time.Duration `name:"ping" default:"25s" help:"how often a silent connection is pinged; twice unanswered closes it"`
 	SendQueue      int           `name:"send-queue" default:"1048576" help:"bytes that may wait for one connection before it is closed as too slow (4008)"`

@@ -19,6 +19,7 @@ type Metrics struct {
 	latency     *prometheus.HistogramVec
 	pushes      *prometheus.CounterVec
 	closed      *prometheus.CounterVec
+	refused     *prometheus.CounterVec
 	appends     prometheus.Histogram
 	appended    prometheus.Counter
 	syncs       prometheus.Histogram
@@ -41,6 +42,8 @@ func NewMetrics() *Metrics {
 			Name: "lishi_pushes_total", Help: "Frames pushed, by msgType."}, []string{"msg_type"}),
 		closed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "lishi_connections_closed_total", Help: "Closed connections by close code."}, []string{"code"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "lishi_connections_refused_total", Help: "Connections that were not taken: all places were taken (all), or those of the client's address (address)."}, []string{"why"}),
 		appends: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "lishi_append_seconds", Help: "One record batch: from being sent to the log until its answer.", Buckets: buckets}),
 		appended: prometheus.NewCounter(prometheus.CounterOpts{
@@ -50,7 +53,7 @@ func NewMetrics() *Metrics {
 	}
 	m.statements = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "lishi_sql_seconds", Help: "Statements of people's SQL, until the end of their answer, by role and outcome.", Buckets: buckets}, []string{"role", "outcome"})
-	m.registry.MustRegister(m.statements, m.connections, m.commands, m.latency, m.pushes, m.closed, m.appends, m.appended, m.syncs,
+	m.registry.MustRegister(m.statements, m.connections, m.commands, m.latency, m.pushes, m.closed, m.refused, m.appends, m.appended, m.syncs,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -68,6 +71,9 @@ func (m *Metrics) Connected(delta int) { m.connections.Add(float64(delta)) }
 
 // Closed counts a closed connection by its code.
 func (m *Metrics) Closed(code string) { m.closed.WithLabelValues(code).Inc() }
+
+// Refused counts a connection that was not taken.
+func (m *Metrics) Refused(why string) { m.refused.WithLabelValues(why).Inc() }
 
 // Requested counts a finished request; reason is ok or a reason word.
 func (m *Metrics) Requested(url, reason string, took time.Duration) {

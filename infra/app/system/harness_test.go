@@ -56,6 +56,8 @@ type server struct {
 	args []string
 	log  *safeBuffer
 
+	prepare func(*exec.Cmd) // of each start, if there is one
+
 	asDescribed bool // its answers are those of docs/api: no setting writes them otherwise
 	done        chan struct{}
 }
@@ -127,6 +129,9 @@ func (s *server) start() {
 func (s *server) launch() {
 	s.t.Helper()
 	s.cmd = lishi(append([]string{"serve", "--listen", s.addr, "--console", "off", "--sql", "off", "--data", s.dir}, s.args...)...)
+	if s.prepare != nil {
+		s.prepare(s.cmd)
+	}
 	s.log = &safeBuffer{}
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	s.done = make(chan struct{})
