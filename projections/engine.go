@@ -25,6 +25,9 @@ type Tail interface {
 
 // Options are the engine's limits; zero values stand for the defaults.
 type Options struct {
+	// Database is the one that the DB's tables are in; the views that people read
+	// are named after it (default DefaultDatabase).
+	Database string
 	// MaxRows and MaxBytes bound what a lane of builds holds in memory while an
 	// insert runs or ClickHouse is away (default 100,000 rows, 32 MiB). What
 	// comes then waits in the log.

@@ -14,6 +14,9 @@ import (
 //	chat          everything
 //	chat_groups   what is said and done in the groups that GroupsSetting lists
 //	chat_figures  everything but what people wrote
+//
+// Where the tables are in another database than lishi, its name stands before
+// theirs (shop_chat …), so that deployments can share a ClickHouse.
 
 // Viewer is a projection that shows SQL people views of its tables.
 type Viewer interface {
@@ -51,11 +54,21 @@ type Audience struct {
 	figures  bool // without what people wrote
 }
 
-// Audiences are the databases of views.
-var Audiences = []Audience{
-	{Database: "chat", Comment: "everything"},
-	{Database: "chat_groups", Comment: "only some groups", groups: true},
-	{Database: "chat_figures", Comment: "everything but what people wrote", figures: true},
+// DefaultDatabase is where a deployment's tables are unless it says otherwise.
+const DefaultDatabase = "lishi"
+
+// Audiences are the databases of views of the deployment whose tables are in a
+// database; "" is the default one.
+func Audiences(database string) []Audience {
+	before := ""
+	if database != "" && database != DefaultDatabase {
+		before = database + "_"
+	}
+	return []Audience{
+		{Database: before + "chat", Comment: "everything"},
+		{Database: before + "chat_groups", Comment: "only some groups", groups: true},
+		{Database: before + "chat_figures", Comment: "everything but what people wrote", figures: true},
+	}
 }
 
 // GroupsSetting is the ClickHouse setting by which a session is told its groups,
@@ -87,7 +100,7 @@ func (v View) create(a Audience, name string, table func(string) string) string 
 		columns = append(columns, fmt.Sprintf("%s AS %s", c.SQL, c.Name))
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "CREATE OR REPLACE VIEW %s.%s (%s) DEFINER = CURRENT_USER SQL SECURITY DEFINER AS SELECT %s FROM %s",
+	fmt.Fprintf(&b, "CREATE OR REPLACE VIEW `%s`.%s (%s) DEFINER = CURRENT_USER SQL SECURITY DEFINER AS SELECT %s FROM %s",
 		a.Database, name, strings.Join(names, ", "), strings.Join(columns, ", "), placed(v.From, table))
 	if a.groups {
 		fmt.Fprintf(&b, " WHERE has(splitByChar('\\t', getSetting('%s')), %s) AND %[2]s != ''", GroupsSetting, v.Group)
@@ -126,8 +139,8 @@ func (e *Engine) showToPeople(ctx context.Context, p Projection, number uint32, 
 	if !ok {
 		return nil
 	}
-	for _, a := range Audiences {
-		err := e.db.Exec(ctx, "CREATE DATABASE IF NOT EXISTS "+a.Database)
+	for _, a := range Audiences(e.options.Database) {
+		err := e.db.Exec(ctx, "CREATE DATABASE IF NOT EXISTS `"+a.Database+"`")
 		for _, v := range viewer.Views() {
 			if err == nil && v.Shown(a) != nil {
 				err = e.db.Exec(ctx, v.create(a, v.named(named), func(table string) string { return "`" + physical(table, number) + "`" }))
@@ -149,9 +162,9 @@ func (e *Engine) hideFromPeople(ctx context.Context, p Projection, named string)
 	if !ok {
 		return nil
 	}
-	for _, a := range Audiences {
+	for _, a := range Audiences(e.options.Database) {
 		for _, v := range viewer.Views() {
-			err := e.db.Exec(ctx, "DROP VIEW IF EXISTS "+a.Database+".`"+v.named(named)+"`")
+			err := e.db.Exec(ctx, "DROP VIEW IF EXISTS `"+a.Database+"`.`"+v.named(named)+"`")
 			if errors.Is(err, ErrUnavailable) || ctx.Err() != nil {
 				return err
 			}

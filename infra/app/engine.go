@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"regexp"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -26,7 +28,10 @@ give them --clickhouse http://ADDR.
 Without a password it serves loopback addresses only, and whoever reaches it may do
 whatever this process may. With --engine-password-file there is one user, who may
 do the same: --clickhouse https://lishi:PASSWORD@HOST:8123/lishi. Give it TLS too
-(--tls-cert, --tls-key) where others share the network.`,
+(--tls-cert, --tls-key) where others share the network.
+
+Deployments that share it have a database each: --clickhouse http://ADDR/shop. For
+SQL of theirs it must know the names: --engine-databases lishi,shop.`,
 		Args: cobra.NoArgs,
 	}, config.Address, config.Engine)
 	c.Flags().Lookup("listen").DefValue = "127.0.0.1:8123"
@@ -41,6 +46,10 @@ do the same: --clickhouse https://lishi:PASSWORD@HOST:8123/lishi. Give it TLS to
 		if cfg.EnginePassword == "" && !loopback(cfg.Listen) {
 			return &config.Error{Setting: "engine-password", Origin: "default", Problem: "must be given to listen on " + cfg.Listen + ": whoever reaches the engine may do whatever this process may"}
 		}
+		databases, err := engineDatabases(cfg.EngineDatabases)
+		if err != nil {
+			return err
+		}
 		l, err := listen(c.Context(), cfg.Listen, "listen")
 		if err != nil {
 			return err
@@ -54,7 +63,7 @@ do the same: --clickhouse https://lishi:PASSWORD@HOST:8123/lishi. Give it TLS to
 			}
 			l, scheme = tls.NewListener(l, t), "https"
 		}
-		e, err := chdb.Open(chdb.Options{Dir: filepath.Join(cfg.Data, "clickhouse"), Library: cfg.CHDB, MaxMemory: cfg.EngineMemory, Roles: sqlapi.Grants()})
+		e, err := chdb.Open(chdb.Options{Dir: filepath.Join(cfg.Data, "clickhouse"), Library: cfg.CHDB, MaxMemory: cfg.EngineMemory, Roles: sqlapi.Grants(databases...)})
 		if err != nil {
 			return err
 		}
@@ -67,4 +76,18 @@ do the same: --clickhouse https://lishi:PASSWORD@HOST:8123/lishi. Give it TLS to
 		return chdb.Serve(c.Context(), l, h)
 	}
 	return c
+}
+
+var databaseName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// engineDatabases are the databases of the deployments that use an engine.
+func engineDatabases(list string) ([]string, error) {
+	var all []string
+	for name := range strings.SplitSeq(list, ",") {
+		if name = strings.TrimSpace(name); !databaseName.MatchString(name) {
+			return nil, &config.Error{Setting: "engine-databases", Origin: "flags, environment or file", Problem: fmt.Sprintf("%q is no name of a database: letters, digits and underscores", name)}
+		}
+		all = append(all, name)
+	}
+	return all, nil
 }

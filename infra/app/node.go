@@ -105,7 +105,7 @@ func openNode(ctx context.Context, cfg config.Config, logger *slog.Logger) (_ *n
 
 	n.snapshots = openSnapshots(cfg, n.log, logger)
 	n.tail = tail.New(n.log, tail.Options{Restored: n.snapshots.Restore(ctx)})
-	n.engine = projections.New(n.db, n.tail, models(), projections.Options{Log: logger, Share: share(cfg, n.log.Share)})
+	n.engine = projections.New(n.db, n.tail, models(), projections.Options{Database: n.db.Database(), Log: logger, Share: share(cfg, n.log.Share)})
 	n.handler = commands.NewHandler(recent{n.log, n.tail}, n.tail, commands.Options{
 		Policy:   commands.Policy{Strangers: cfg.Strangers, Expiry: cfg.ApplyExpiry, RecallWindow: cfg.RecallWindow},
 		Deadline: cfg.Deadline,
@@ -156,7 +156,7 @@ const queryConns = 12
 func openDB(cfg config.Config, logger *slog.Logger) (*clickhouse.DB, error) {
 	o := clickhouse.Options{
 		DSN: cfg.ClickHouse, DataDir: filepath.Join(cfg.Data, "clickhouse"), Library: cfg.CHDB, MaxMemory: cfg.EngineMemory,
-		MaxConns: 16 + cfg.SQLAtOnce, Roles: sqlapi.Grants(),
+		MaxConns: 16 + cfg.SQLAtOnce, Roles: sqlapi.Grants(projections.DefaultDatabase),
 	}
 	files := certificates.ClientFiles{CA: cfg.ClickHouseCA, Cert: cfg.ClickHouseCert, Key: cfg.ClickHouseKey}
 	var err error
@@ -168,6 +168,11 @@ func openDB(cfg config.Config, logger *slog.Logger) (*clickhouse.DB, error) {
 	db, err := clickhouse.Open(o)
 	if err != nil {
 		return nil, fmt.Errorf("read models: %w", err)
+	}
+	for _, a := range projections.Audiences("") {
+		if db.Database() == a.Database {
+			return nil, errors.Join(&config.Error{Setting: "clickhouse", Origin: "flags, environment or file", Problem: "can't name the database " + a.Database + ", which is for the views of a deployment in " + projections.DefaultDatabase}, db.Close())
+		}
 	}
 	return db, nil
 }

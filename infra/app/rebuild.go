@@ -67,7 +67,7 @@ func (p *program) atRest(ctx context.Context, cfg config.Config, work func(conte
 	}
 	open.add(db.Close)
 	t := tail.New(log, tail.Options{Restored: openSnapshots(cfg, log, logger).Restore(ctx)})
-	engine := projections.New(db, t, models(), projections.Options{Log: logger, Share: share(cfg, projections.Bystander)})
+	engine := projections.New(db, t, models(), projections.Options{Database: db.Database(), Log: logger, Share: share(cfg, projections.Bystander)})
 	fmt.Fprintln(p.err, "by this program itself")
 	ended := make(chan error, 2)
 	go func() { ended <- t.Run(ctx) }()

@@ -62,7 +62,7 @@ func BenchmarkReplayAll(b *testing.B) {
 	t := tail.New(log, tail.Options{})
 	go t.Run(ctx)
 	<-t.Ready()
-	engine := projections.New(db, t, models(), projections.Options{Log: logger})
+	engine := projections.New(db, t, models(), projections.Options{Database: db.Database(), Log: logger})
 	ended := make(chan error, 1)
 	go func() { ended <- engine.Run(ctx) }()
 	defer func() { cancel(); <-ended }()

@@ -46,7 +46,7 @@ func openSQL(cfg config.Config, db *clickhouse.DB, r *looks.Recorder, verify fun
 		transport = sqlapi.Watching(t)
 	}
 	o := sqlapi.Options{
-		Engine: transport, Base: base, Verify: verify, Password: cfg.SQLPassword, Limits: sqlLimits(cfg), Answered: m.Asked, Logger: logger,
+		Engine: transport, Base: base, Database: db.Database(), Verify: verify, Password: cfg.SQLPassword, Limits: sqlLimits(cfg), Answered: m.Asked, Logger: logger,
 	}
 	if r != nil {
 		o.Looks = r

@@ -69,19 +69,20 @@ type Config struct {
 	Zone  string `name:"zone" part:"zone" default:"Asia/Shanghai" help:"time zone of the dates in results and pushes"`
 	Dates string `name:"dates" default:"seed" help:"how dates are written: seed (yyyy-MM-dd HH:mm:ss), millis (Unix milliseconds) or rfc3339"`
 
-	MaxMessage     int           `name:"max-message" default:"65536" help:"bytes of one WebSocket message or HTTP body"`
-	MaxConnections int           `name:"max-connections" default:"0" help:"connections that the chat's address serves at once; 0: as many as the limit of descriptors leaves"`
-	PerAddress     int           `name:"max-connections-per-address" default:"0" help:"sockets of one client's address at once (of IPv6 a /64); 0: any number"`
-	MaxContent     int           `name:"max-content" default:"16384" help:"bytes of a message's content"`
-	Ping           time.Duration `name:"ping" default:"25s" help:"how often a silent connection is pinged; twice unanswered closes it"`
-	SendQueue      int           `name:"send-queue" default:"1048576" help:"bytes that may wait for one connection before it is closed as too slow (4008)"`
-	Strangers      bool          `name:"strangers" default:"false" help:"people may write to one another without friendship"`
-	ApplyExpiry    time.Duration `name:"apply-expiry" default:"168h" help:"how long an application or invitation can be verified"`
-	RecallWindow   time.Duration `name:"recall-window" default:"2m" help:"how long a sender can recall a message; a group's owner and admins always can"`
-	EngineMemory   int64         `name:"engine-memory" part:"models,engine" default:"1073741824" help:"bytes the embedded ClickHouse may use"`
-	EngineUser     string        `name:"engine-user" part:"engine" default:"lishi" help:"user of lishi engine"`
-	EnginePassword string        `name:"engine-password" part:"engine" default:"" help:"password of lishi engine; without one it serves loopback addresses only, to everybody there" secret:"true"`
-	ShutdownGrace  time.Duration `name:"shutdown-grace" default:"10s" help:"how long what is under way may take after SIGTERM"`
+	MaxMessage      int           `name:"max-message" default:"65536" help:"bytes of one WebSocket message or HTTP body"`
+	MaxConnections  int           `name:"max-connections" default:"0" help:"connections that the chat's address serves at once; 0: as many as the limit of descriptors leaves"`
+	PerAddress      int           `name:"max-connections-per-address" default:"0" help:"sockets of one client's address at once (of IPv6 a /64); 0: any number"`
+	MaxContent      int           `name:"max-content" default:"16384" help:"bytes of a message's content"`
+	Ping            time.Duration `name:"ping" default:"25s" help:"how often a silent connection is pinged; twice unanswered closes it"`
+	SendQueue       int           `name:"send-queue" default:"1048576" help:"bytes that may wait for one connection before it is closed as too slow (4008)"`
+	Strangers       bool          `name:"strangers" default:"false" help:"people may write to one another without friendship"`
+	ApplyExpiry     time.Duration `name:"apply-expiry" default:"168h" help:"how long an application or invitation can be verified"`
+	RecallWindow    time.Duration `name:"recall-window" default:"2m" help:"how long a sender can recall a message; a group's owner and admins always can"`
+	EngineMemory    int64         `name:"engine-memory" part:"models,engine" default:"1073741824" help:"bytes the embedded ClickHouse may use"`
+	EngineUser      string        `name:"engine-user" part:"engine" default:"lishi" help:"user of lishi engine"`
+	EnginePassword  string        `name:"engine-password" part:"engine" default:"" help:"password of lishi engine; without one it serves loopback addresses only, to everybody there" secret:"true"`
+	EngineDatabases string        `name:"engine-databases" part:"engine" default:"lishi" help:"databases of the deployments that use lishi engine, joined by commas, so that each has roles for SQL"`
+	ShutdownGrace   time.Duration `name:"shutdown-grace" default:"10s" help:"how long what is under way may take after SIGTERM"`
 
 	DebugListen string `name:"debug-listen" default:"" help:"loopback address for Go's profiles (/debug/pprof/); empty: none"`
 	LogLevel    string `name:"log-level" default:"info" help:"debug, info, warn or error"`

@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"lishi/infra/chdb"
-	"lishi/projections"
-
 	sqlapi "lishi/infra/sql"
 )
 
@@ -248,14 +246,15 @@ func schema(e *sqlapi.Endpoint) any {
 	views := []view{}
 	for _, v := range sqlapi.Views() {
 		shown := view{Name: v.Name, Comment: v.Comment}
-		for _, c := range v.Shown(projections.Audiences[0]) {
+		for _, c := range v.Columns {
 			shown.Columns = append(shown.Columns, column{sqlColumn{c.Name, c.Type}, c.Comment})
 		}
 		views = append(views, shown)
 	}
-	limits := map[string]any{}
+	limits, database := map[string]any{}, ""
 	if e != nil {
+		database = e.Views()
 		limits = map[string]any{"seconds": e.Limits().Time.Seconds(), "rows": e.Limits().Rows, "memory": e.Limits().Memory}
 	}
-	return map[string]any{"database": projections.Audiences[0].Database, "views": views, "limits": limits}
+	return map[string]any{"database": database, "views": views, "limits": limits}
 }

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,28 +22,33 @@ import (
 	"lishi/events"
 	"lishi/infra/looks"
 	"lishi/infra/tokens"
+	"lishi/projections"
 )
 
-// Roles of ClickHouse, with the database of views that each reads.
+// Roles of ClickHouse, one for each audience, in the order of projections.Audiences.
+// The database of the deployment's tables stands before them: lishi_analyst.
 const (
-	forAnalysts = "lishi_analyst"
-	forGroups   = "lishi_groups"
-	forFigures  = "lishi_figures"
+	forAnalysts = "analyst"
+	forGroups   = "groups"
+	forFigures  = "figures"
 )
 
-var databases = map[string]string{forAnalysts: "chat", forGroups: "chat_groups", forFigures: "chat_figures"}
+var audiences = []string{forAnalysts, forGroups, forFigures}
 
-// Grants are what ClickHouse's roles may do.
-func Grants() map[string][]string {
+// Grants are what ClickHouse's roles may do, of the deployments whose tables are
+// in the databases.
+func Grants(databases ...string) map[string][]string {
 	all := map[string][]string{}
-	for role, database := range databases {
-		all[role] = []string{"GRANT SELECT ON " + database + ".*"}
+	for _, database := range databases {
+		for i, a := range projections.Audiences(database) {
+			all[database+"_"+audiences[i]] = []string{"GRANT SELECT ON `" + a.Database + "`.*"}
+		}
 	}
 	return all
 }
 
-// engineRole is the ClickHouse role of a token's role; "" may not ask.
-func engineRole(role string) string {
+// audienceOf is whose views a token's role reads; "" may not ask.
+func audienceOf(role string) string {
 	switch role {
 	case "admin", "auditor", "analyst":
 		return forAnalysts
@@ -53,6 +59,14 @@ func engineRole(role string) string {
 	}
 	return ""
 }
+
+// views is the database of an audience's views.
+func (e *Endpoint) views(audience string) string {
+	return projections.Audiences(e.o.Database)[slices.Index(audiences, audience)].Database
+}
+
+// Views is the database in which an analyst finds the views.
+func (e *Endpoint) Views() string { return e.views(forAnalysts) }
 
 // Limits bound every statement. A caller may ask for less, never for more.
 type Limits struct {
@@ -67,6 +81,8 @@ type Limits struct {
 type Options struct {
 	// Engine is the ClickHouse that answers, by its HTTP interface.
 	Engine http.RoundTripper
+	// Database is the one that the deployment's tables are in; default "lishi".
+	Database string
 	// Base is the engine's url, with user and password where it wants them.
 	Base *url.URL
 	// Verify checks a token and gives its claims.
@@ -96,6 +112,9 @@ type Endpoint struct {
 
 // New makes an endpoint.
 func New(o Options) *Endpoint {
+	if o.Database == "" {
+		o.Database = projections.DefaultDatabase
+	}
 	if o.Answered == nil {
 		o.Answered = func(string, string, time.Duration) {}
 	}
@@ -148,7 +167,7 @@ func (e *Endpoint) caller(r *http.Request, now time.Time) (Caller, error) {
 		return c, err
 	}
 	c.ID, c.Name, c.Role, c.Groups = claims.UserID, claims.Name, claims.Role, claims.Groups
-	if engineRole(c.Role) == "" {
+	if audienceOf(c.Role) == "" {
 		return c, fmt.Errorf("the role %q may not ask with SQL", c.Role)
 	}
 	return c, nil
@@ -175,14 +194,14 @@ func reason(r *http.Request) string {
 // parameters are what the engine is asked with: the role, its database, limits,
 // and of the caller's own settings those that are harmless.
 func (e *Endpoint) parameters(c Caller, given url.Values) (url.Values, error) {
-	role := engineRole(c.Role)
-	p := url.Values{"role": {role}, "database": {databases[role]}, "readonly": {"1"}}
+	audience := audienceOf(c.Role)
+	p := url.Values{"role": {e.o.Database + "_" + audience}, "database": {e.views(audience)}, "readonly": {"1"}}
 	switch d := given.Get("database"); d {
-	case "", "default", "chat", databases[role]: // what tools send by themselves
+	case "", "default", "chat", e.Views(), e.views(audience): // what tools send by themselves
 	default:
 		return nil, deny("the database " + d + " is not served to the role " + c.Role)
 	}
-	if role == forGroups {
+	if audience == forGroups {
 		for _, g := range c.Groups {
 			if strings.Contains(g, "\t") {
 				return nil, deny("a group's id has a tab in it")
@@ -204,7 +223,7 @@ func (e *Endpoint) parameters(c Caller, given url.Values) (url.Values, error) {
 			if err := lower(p, name, v); err != nil {
 				return nil, err
 			}
-		case name == "readonly" && (v == "1" || v == "2"), name == "log_comment" && role != forGroups:
+		case name == "readonly" && (v == "1" || v == "2"), name == "log_comment" && audience != forGroups:
 		default:
 			return nil, refused(164, "READONLY", "Cannot modify '"+name+"' setting in readonly mode")
 		}

@@ -316,7 +316,7 @@ func (s *sqlServer) examples(t *testing.T) {
 // endpoint forwards with the role and the limits.
 func TestSQLOnAServer(t *testing.T) {
 	engine := freeAddr(t)
-	cmd := lishi("engine", "--listen", engine, "--data", t.TempDir())
+	cmd := lishi("engine", "--listen", engine, "--data", t.TempDir(), "--engine-databases", "lishi,shop")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -326,8 +326,41 @@ func TestSQLOnAServer(t *testing.T) {
 	t.Run("roles", s.roles)
 	t.Run("progress", func(t *testing.T) { s.progress(t, addr) })
 	t.Run("an interrupted query", func(t *testing.T) { s.interrupted(t, engine) })
+	t.Run("another deployment", func(t *testing.T) { s.beside(t, engine) })
 	if code, got := s.ask(s.token("analyst"), url.Values{"default_format": {"JSONCompact"}, "enable_http_compression": {"1"}}, "SELECT count() FROM numbers(300000)"); code != 200 || !strings.Contains(got, "300000") {
 		t.Errorf("%d %s", code, got)
+	}
+}
+
+// beside: two deployments on one ClickHouse have builds, views and roles of their own.
+func (s *sqlServer) beside(t *testing.T, engine string) {
+	const facts = "SELECT currentDatabase(), count(), min(recorded), max(recorded) FROM messages"
+	_, before := s.ask(s.token("analyst"), nil, facts)
+	addr := freeAddr(t)
+	shop := withSQL(t, "--clickhouse", "http://"+engine+"/shop", "--console", addr)
+	if out, errs, code := run(t, nil, "replay", "history", "--into", "here", "--data", shop.dir, "--console", addr); code != 0 {
+		t.Fatalf("%d %s %s", code, out, errs)
+	}
+	_, ours := s.ask(s.token("analyst"), nil, facts)
+	_, theirs := shop.ask(shop.token("analyst"), nil, facts)
+	if ours != before || !strings.HasPrefix(ours, "chat\t3\t") || !strings.HasPrefix(theirs, "shop_chat\t3\t") || strings.TrimPrefix(theirs, "shop_") == ours {
+		t.Errorf("before %s, then %s and %s", before, ours, theirs)
+	}
+	for _, c := range []struct {
+		who             *sqlServer
+		role, sql, want string
+	}{
+		{s, "analyst", "SELECT count() FROM shop_chat.messages", "Code: 497."},
+		{s, "analyst", "SELECT count() FROM messages__here", "Code: 60."},
+		{shop, "analyst", "SELECT count() FROM chat.messages", "Code: 497."},
+		{shop, "analyst", "SELECT count() FROM shop_chat.messages__here", "3"},
+		{shop, "analyst", "SELECT count() FROM shop.messages", "Code: 497."},
+		{shop, "groups", "SELECT count() FROM messages", "1"},
+		{shop, "figures", "SELECT content FROM messages", "Code: 47."},
+	} {
+		if _, got := c.who.ask(c.who.token(c.role, "club"), nil, c.sql); !strings.HasPrefix(got, c.want) {
+			t.Errorf("%s: %s, want %s", c.sql, got, c.want)
+		}
 	}
 }
 
