@@ -25,10 +25,10 @@ type spoken struct {
 	recalled bool
 }
 
-// text is the newest one up to an offset.
-func (m spoken) text(until int64) string {
+// text is the newest one that was written during one of the stays.
+func (m spoken) text(s []stay) string {
 	n := len(m.written) - 1
-	for n > 0 && until > 0 && m.written[n] > until {
+	for n > 0 && !during(s, m.written[n]) {
 		n--
 	}
 	return m.texts[n]
@@ -38,10 +38,14 @@ func (m spoken) text(until int64) string {
 // lasts.
 type stay struct{ from, to int64 }
 
+func during(stays []stay, offset int64) bool {
+	return slices.ContainsFunc(stays, func(s stay) bool { return s.from < offset && (s.to == 0 || offset <= s.to) })
+}
+
 // Whatever happens in a group, everybody finds in its history, by reading and by
 // searching, what was said while they were members, also after leaving and coming
-// back; of an edited message members see the newest text, who has left the one at
-// the time of leaving, and a recalled message nobody.
+// back; of an edited message the newest text that was written while they were
+// members, and a recalled message nobody.
 func TestMembersSeeWhatWasSaidWhileTheyWereMembers(t *testing.T) {
 	w := projectiontest.New(t, history.Projection{}, recents.Projection{}, search.Projection{})
 	users := []string{"o", "a", "b"}
@@ -92,10 +96,10 @@ func TestMembersSeeWhatWasSaidWhileTheyWereMembers(t *testing.T) {
 			var want, hits []string
 			s := stays[user]
 			for _, m := range all {
-				if !slices.ContainsFunc(s, func(s stay) bool { return s.from < m.at.Offset && (s.to == 0 || m.at.Offset <= s.to) }) {
+				if !during(s, m.at.Offset) {
 					continue
 				}
-				text := m.text(s[len(s)-1].to)
+				text := m.text(s)
 				if m.recalled {
 					text = ""
 				}

@@ -140,12 +140,12 @@ func (x *Reader) Stream(ctx context.Context, s events.Stream, page Page) (*Event
 		out := &Events{Stream: s.Key(), Partition: p.String(), Events: []Event{}}
 		return out, x.backwards(ctx, out, p, page, min(page.Before, end))
 	}
-	return x.Select(ctx, s, max(page.After, events.Start)+1, end, page.Limit, func(*Event) bool { return true })
+	return x.Select(ctx, s, max(page.After, events.Start)+1, end, page.Limit, func(*Event, *events.Recorded) bool { return true })
 }
 
 // Select shows the events of a stream that are wanted, from an offset on and
 // before another.
-func (x *Reader) Select(ctx context.Context, s events.Stream, from, end int64, limit int, wanted func(*Event) bool) (*Events, error) {
+func (x *Reader) Select(ctx context.Context, s events.Stream, from, end int64, limit int, wanted func(*Event, *events.Recorded) bool) (*Events, error) {
 	if limit < 1 || limit > MostEvents {
 		return nil, fmt.Errorf("%w: limit is 1 to %d", ErrMisuse, MostEvents)
 	}
@@ -164,8 +164,8 @@ func (x *Reader) Select(ctx context.Context, s events.Stream, from, end int64, l
 			if string(r.Key) != out.Stream {
 				return nil
 			}
-			e, _ := x.view(events.Position{Partition: p, Offset: offset}, r)
-			if !wanted(&e) {
+			e, rec := x.view(events.Position{Partition: p, Offset: offset}, r)
+			if !wanted(&e, &rec) {
 				return nil
 			}
 			if out.Events = append(out.Events, e); len(out.Events) == limit {

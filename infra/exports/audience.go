@@ -26,8 +26,10 @@ type audience struct {
 	count, names string
 }
 
-// of is how many could see the record at an offset, and who.
-func (a *audiences) of(s events.Stream, offset int64) (count, names string) {
+// of is how many could see a message's version, which its actor made at an
+// offset, and who: of a group its members then who were members already when the
+// message was said, and the actor.
+func (a *audiences) of(s events.Stream, actor string, offset, said int64) (count, names string) {
 	if s.Kind == events.Pair {
 		if s.ID == s.Peer {
 			return "1", list(s.ID)
@@ -35,26 +37,45 @@ func (a *audiences) of(s events.Stream, offset int64) (count, names string) {
 		return "2", list(s.ID, s.Peer)
 	}
 	changes := a.before(s, offset)
+	if a.before(s, said) != changes { // somebody has come or gone since it was said
+		return a.those(s, offset, func(user string) bool {
+			_, saw := a.ledger.Relations().Member(s, user, said)
+			return saw || user == actor
+		})
+	}
 	if k, ok := a.kept[s]; ok && k.changes == changes {
 		return k.count, k.names
 	}
-	relations := a.ledger.Relations()
-	n := relations.Count(s, offset)
-	k := audience{changes, strconv.Itoa(n), "membership.csv"}
-	if n <= listed {
-		var users []string
-		relations.Members(s, offset, func(user string, _ events.Role) bool {
-			users = append(users, user)
-			return true
-		})
-		slices.Sort(users)
-		k.names = list(users...)
+	k := audience{changes: changes}
+	if n := a.ledger.Relations().Count(s, offset); n <= listed {
+		k.count, k.names = a.those(s, offset, func(string) bool { return true })
+	} else {
+		k.count, k.names = strconv.Itoa(n), many
 	}
 	if len(a.kept) >= 1024 {
 		clear(a.kept)
 	}
 	a.kept[s] = k
 	return k.count, k.names
+}
+
+// many stands where there are too many to name.
+const many = "membership.csv"
+
+// those are the members at an offset for whom saw holds.
+func (a *audiences) those(s events.Stream, offset int64, saw func(user string) bool) (count, names string) {
+	var users []string
+	a.ledger.Relations().Members(s, offset, func(user string, _ events.Role) bool {
+		if saw(user) {
+			users = append(users, user)
+		}
+		return true
+	})
+	if len(users) > listed {
+		return strconv.Itoa(len(users)), many
+	}
+	slices.Sort(users)
+	return strconv.Itoa(len(users)), list(users...)
 }
 
 // list writes ids as a JSON array.

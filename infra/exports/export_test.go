@@ -115,7 +115,8 @@ func TestTablesSayWhatTheLogSays(t *testing.T) {
 	same("its edit", col(1, "edited_position", "recalled_position"), rows[5][0], rows[7][0])
 	same("void", col(2, "valid", "void", "audience", "audience_ids"), "false", "not member", "0", "[]")
 	same("with carol", col(3, "audience", "audience_ids", "text"), "3", `["alice","bob","carol"]`, "=HYPERLINK(\"http://x\",\"两行\r\n一格\")")
-	same("first edit", col(5, "message", "version", "edited_position"), first, "edit", rows[6][0])
+	// carol, who came after the message, is told of no edit of it.
+	same("first edit", col(5, "message", "version", "edited_position", "audience", "audience_ids"), first, "edit", rows[6][0], "2", `["alice","bob"]`)
 	same("recall", col(7, "message", "version", "text", "edited_by", "recalled_by", "audience"), first, "recall", "", "", "", "2")
 
 	looks := rowsOf(t, dir, "access.csv")

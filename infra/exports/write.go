@@ -91,8 +91,12 @@ func (w *writer) log(stream events.Stream, offset int64, row []string) []string 
 		out[1] = verdict.String()
 		return out // nobody was shown it
 	}
-	if message, err := events.ParsePosition(row[1]); err == nil && row[2] != "recall" {
-		edit, recall := w.versionOf(message.Offset, offset)
+	said := offset
+	if message, err := events.ParsePosition(row[1]); err == nil {
+		said = message.Offset
+	}
+	if row[2] != "recall" {
+		edit, recall := w.versionOf(said, offset)
 		if edit != nil {
 			copy(out[2:], []string{edit.by, isoTime(edit.said), w.position(edit.offset)})
 		}
@@ -100,7 +104,7 @@ func (w *writer) log(stream events.Stream, offset int64, row []string) []string 
 			copy(out[5:], []string{recall.by, isoTime(recall.said), w.position(recall.offset)})
 		}
 	}
-	out[8], out[9] = w.audiences.of(stream, offset)
+	out[8], out[9] = w.audiences.of(stream, row[4], offset, said)
 	return out
 }
 

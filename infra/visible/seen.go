@@ -137,6 +137,13 @@ func reaches(i ledger.Interval, from, end int64) bool {
 	return i.From < end && (i.To == 0 || i.To >= from)
 }
 
+// saw tells whether a user who was in a group in some intervals could see a
+// message, an edit or a recall that counts.
+func saw(spells []ledger.Interval, user string, r *events.Recorded) bool {
+	none := ledger.Interval{}
+	return during(spells, r.Position.Offset) != none && (r.Actor == user || during(spells, saidAt(r)) != none)
+}
+
 // count takes a record of a conversation that the user could see.
 func (x *Reader) count(user string, key []byte, at events.Position, r events.Record, found map[string]*Conversation) error {
 	typ := typeOf(r)
@@ -161,6 +168,12 @@ func (x *Reader) count(user string, key []byte, at events.Position, r events.Rec
 	l := x.Book.Ledger(at.Partition)
 	if l.Void(at.Offset) {
 		return nil
+	}
+	if c.spells != nil && !sent {
+		e, err := events.Decode(at, r)
+		if err != nil || !saw(c.spells, user, &e) {
+			return err
+		}
 	}
 	found[c.Stream] = c
 	switch {
@@ -229,7 +242,7 @@ func (x *Reader) Messages(ctx context.Context, user string, s events.Stream, spa
 		return nil, fmt.Errorf("%w: %s is no conversation of %s", explore.ErrMisuse, s.Key(), user)
 	}
 	from, end := span.of(p, ends)
-	return x.Select(ctx, s, max(after+1, from), end, limit, func(e *explore.Event) bool {
-		return strings.HasPrefix(e.Type, "message.") && e.Judged && !e.Void && during(spells, e.Position.Offset) != (ledger.Interval{})
+	return x.Select(ctx, s, max(after+1, from), end, limit, func(e *explore.Event, r *events.Recorded) bool {
+		return strings.HasPrefix(e.Type, "message.") && e.Judged && !e.Void && saw(spells, user, r)
 	})
 }

@@ -176,7 +176,14 @@ func (w *world) change() {
 		return
 	}
 	if rapid.Bool().Draw(w.t, "recall") {
-		w.message(n.stream, n.by, events.MessageRecalled{Message: n.at, Sender: n.by})
+		by := n.by
+		for _, user := range people {
+			m, _ := w.book.Relations(n.stream).Member(n.stream, user, events.Now)
+			if m.Role == events.Owner && rapid.Bool().Draw(w.t, "by the owner") {
+				by = user
+			}
+		}
+		w.message(n.stream, by, events.MessageRecalled{Message: n.at, Sender: n.by})
 	} else {
 		w.message(n.stream, n.by, events.MessageEdited{Message: n.at, Content: events.Content{Plain: "y"}})
 	}
@@ -209,6 +216,13 @@ func (w *world) message(s events.Stream, by string, b events.Body) {
 		n.kind, of = "edited", w.note(b.Message)
 	case events.MessageRecalled:
 		n.kind, of = "recalled", w.note(b.Message)
+	}
+	if of != nil && s.Kind == events.Group { // who came after the message is told nothing of what becomes of it
+		for user := range n.since {
+			if _, saw := of.since[user]; !saw && user != by {
+				delete(n.since, user)
+			}
+		}
 	}
 	counts = counts && (of == nil || !of.recalled)
 	at, v := w.say(s, by, b)

@@ -3,8 +3,10 @@
 //
 // A message is seen by the two of its conversation, or by those who were members
 // of its group at its offset. They may read it for ever, also after they left;
-// who came later may not. Blocking somebody, recalling a message and deleting a
-// group take nothing back of who could see. What does not count nobody saw.
+// who came later may not. An edit or a recall is seen by those of them who are
+// members at its own offset, and by who made it. Blocking somebody, recalling a
+// message and deleting a group take nothing back of who could see. What does not
+// count nobody saw.
 package visible
 
 import (
@@ -108,9 +110,12 @@ func (x *Reader) Who(ctx context.Context, at events.Position, skip, limit int) (
 			add(Viewer{User: user}, i)
 		}
 	} else {
+		said := saidAt(&r)
 		relations.Members(r.Stream, at.Offset, func(user string, role events.Role) bool {
-			m, _ := relations.Member(r.Stream, user, at.Offset)
-			add(Viewer{User: user, Role: role}, m.Interval)
+			if _, saw := relations.Member(r.Stream, user, said); saw || user == r.Actor {
+				m, _ := relations.Member(r.Stream, user, at.Offset)
+				add(Viewer{User: user, Role: role}, m.Interval)
+			}
 			return ctx.Err() == nil
 		})
 	}
@@ -130,6 +135,17 @@ func pair(s events.Stream) []string {
 		return []string{s.ID}
 	}
 	return []string{s.ID, s.Peer}
+}
+
+// saidAt is the offset of the message that a record is a version of.
+func saidAt(r *events.Recorded) int64 {
+	switch b := r.Body.(type) {
+	case events.MessageEdited:
+		return b.Message.Offset
+	case events.MessageRecalled:
+		return b.Message.Offset
+	}
+	return r.Position.Offset
 }
 
 // during is the interval that a record falls in; the zero one if none.

@@ -27,9 +27,9 @@ type LoadPair struct {
 }
 
 // LoadGroup is /group/loadMoreMessage: the messages of a group that were sent
-// while the caller was a member. Of an edited message a member sees the newest
-// text, who has left the one at the time of leaving; a recalled message is empty
-// for everybody.
+// while the caller was a member. Of an edited message the caller sees the newest
+// text that was written while the caller was a member; a recalled message is
+// empty for everybody.
 type LoadGroup struct {
 	GroupID  string `param:"groupId,id"`
 	Page     int64  `param:"page,int,optional" range:"0,2147483647"`

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"lishi/events"
+	"lishi/events/ledger"
 	"lishi/projections"
 )
 
@@ -22,21 +23,23 @@ type Version struct {
 	Time     int64  // when, in Unix milliseconds; 0 likewise
 }
 
-// Until is the offset up to which edits reach the caller. Who belongs to a
-// conversation sees the newest version of each of its messages, also of edits
-// made while away; who has left a group, or saw it end, sees each as it was then.
-func Until(r projections.Reader, caller string, s events.Stream) int64 {
-	if s.Kind == events.Group {
-		seen := r.Intervals(s, caller)
-		if n := len(seen); n > 0 && seen[n-1].To > 0 {
-			return seen[n-1].To
-		}
+// seen are the memberships of the caller in a group of which only some edits
+// reach the caller: those that were made during one of them. Nil where all do,
+// since the caller has stayed, or is one of two, or nobody.
+func seen(r projections.Reader, caller string, s events.Stream) []ledger.Interval {
+	if s.Kind != events.Group {
+		return nil
 	}
-	return math.MaxInt64
+	is := r.Intervals(s, caller)
+	if n := len(is); n > 1 || n == 1 && is[0].To > 0 {
+		return is
+	}
+	return nil
 }
 
 // Versions tells which of the messages were edited or recalled, as far as the
-// caller may know. A recall takes the text from everybody, also from those who
+// caller may know: of a group, edits that were made while the caller was a
+// member, which are those that the caller was pushed. A recall takes the text from everybody, also from those who
 // have left; the ledger tells of it at once, of the past the rows do.
 func Versions(ctx context.Context, r projections.Reader, caller string, places []Place) (map[Place]Version, error) {
 	found := map[Place]Version{}
@@ -74,11 +77,23 @@ func edits(ctx context.Context, r projections.Reader, caller string, left []Plac
 	in, args := In(left)
 	where, limited := "(conversation, original) IN "+in, map[events.Stream]bool{}
 	for _, p := range left {
-		if until := Until(r, caller, p.Stream); until < math.MaxInt64 && !limited[p.Stream] {
-			limited[p.Stream] = true
-			name := fmt.Sprintf("left%d", len(limited))
-			where += fmt.Sprintf(" AND NOT (conversation = {%s:String} AND offset > %d)", name, until)
-			args = append(args, projections.Arg{Name: name, Value: p.Stream.Key()})
+		if limited[p.Stream] {
+			continue
+		}
+		limited[p.Stream] = true
+		if is := seen(r, caller, p.Stream); is != nil {
+			var from, to []int64
+			for _, i := range is {
+				if i.To == 0 {
+					i.To = math.MaxInt64
+				}
+				from, to = append(from, i.From), append(to, i.To)
+			}
+			n := len(limited)
+			where += fmt.Sprintf(` AND (conversation != {seen%d:String} OR
+				arrayExists((f, t) -> toInt64(offset) > f AND toInt64(offset) <= t, {from%[1]d:Array(Int64)}, {to%[1]d:Array(Int64)}))`, n)
+			args = append(args, projections.Arg{Name: fmt.Sprintf("seen%d", n), Value: p.Stream.Key()},
+				projections.Arg{Name: fmt.Sprintf("from%d", n), Value: from}, projections.Arg{Name: fmt.Sprintf("to%d", n), Value: to})
 		}
 	}
 	// Which version is the newest, the key alone tells: the texts of the others are

@@ -33,28 +33,36 @@ func TestViews(t *testing.T) {
 	w.Do("bob", club, events.GroupMemberQuit{GroupName: "Gclub"})
 	w.Do("bob", club, events.GroupJoined{GroupName: "Gclub"})
 	w.Do("ann", club, events.GroupRoleChanged{UserID: "bob", Role: events.Admin})
+	w.Do("cyd", club, events.GroupJoined{GroupName: "Gclub"})
+	w.Do("bob", club, events.MessageEdited{Message: inClub.Position, Content: events.Content{Plain: "for the club!"}})
+	late := w.Tell("ann", club, "cyd is there")
+	w.Do("ann", club, events.GroupRoleChanged{UserID: "cyd", Role: events.Admin})
+	w.Do("cyd", club, events.MessageRecalled{Message: inClub.Position, Sender: "bob"})
 	w.Settle()
 
 	for sql, want := range map[string]string{
-		"SELECT content, edited, recalled, kind FROM chat.messages ORDER BY said":                                                        "hello 你好 1 0 pair; 0 1 pair;for the club 0 0 group;for myself 0 0 group",
+		"SELECT content, edited, recalled, kind FROM chat.messages ORDER BY said":                                                        "hello 你好 1 0 pair; 0 1 pair; 1 1 group;for myself 0 0 group;cyd is there 0 0 group",
 		"SELECT position FROM chat.messages WHERE content_bytes = 12 AND sender = 'ann' AND receiver = 'bob'":                            hi.Position.String(),
 		"SELECT change, content FROM chat.message_versions WHERE message = '" + hi.Position.String() + "' ORDER BY offset":               "sent hi 你好;edited hello;edited hello 你好",
 		"SELECT change, content, by FROM chat.message_versions WHERE message = '" + no.Position.String() + "' ORDER BY offset":           "sent a secret bob;recalled  bob",
 		"SELECT user, nickname FROM chat.users ORDER BY user":                                                                            "ann Nann;bob Nbob;cyd Ncyd",
 		"SELECT user_a, user_b, until IS NULL, begun_by, ended_by, ended_how, until_position != '' FROM chat.friendships ORDER BY since": "ann bob 0 bob ann friend.removed 1;ann bob 1 ann   0",
 		"SELECT group_id, user, role, until IS NULL, begun_how, ended_how FROM chat.memberships ORDER BY group_id, since": "club ann 9 1 group.created ;" +
-			"club bob 1 0 group.joined group.memberQuit;club bob 5 1 group.joined ;other cyd 9 1 group.created ",
+			"club bob 1 0 group.joined group.memberQuit;club bob 5 1 group.joined ;club cyd 5 1 group.joined ;other cyd 9 1 group.created ",
 		"SELECT group_id, name, creator, deleted, deleted_at IS NULL FROM chat.groups ORDER BY group_id":                                              "club Gclub ann false 1;other Gother cyd false 1",
 		"SELECT type, stream, actor, JSONExtractString(payload, 'content', 'plain') FROM chat.events WHERE position = '" + hi.Position.String() + "'": "message.sent p|ann|bob ann hi 你好",
 		"SELECT id, actor_name, toUnixTimestamp64Milli(said) = " + ms(hi) + " FROM chat.events WHERE position = '" + hi.Position.String() + "'":       hi.ID.String() + " Nann 1",
-		"SELECT count(), uniqExact(position) FROM chat.events":                                                                                        "25 25",
+		"SELECT count(), uniqExact(position) FROM chat.events":                                                                                        "30 30",
 		"SELECT user, since_position, until_position FROM chat.could_see WHERE position = '" + hi.Position.String() + "' ORDER BY user":               "ann  ;bob  ",
 		"SELECT user, until_position != '' FROM chat.could_see WHERE position = '" + inClub.Position.String() + "' AND change = 'sent' ORDER BY user": "ann 0;bob 1",
-		"SELECT position FROM chat.could_see WHERE user = 'cyd'":                                                                                      inOther.Position.String(),
-		"SELECT change FROM chat.could_see WHERE user = 'bob' AND message = '" + no.Position.String() + "' ORDER BY offset":                           "sent;recalled",
-		"SELECT user FROM chat_groups.could_see SETTINGS log_comment = 'other'":                                                                       "cyd",
+		"SELECT position FROM chat.could_see WHERE user = 'cyd' AND group_id = 'other'":                                                               inOther.Position.String(),
+		// Who came after a message sees none of its edits; what somebody did they know.
+		"SELECT change, message = '" + late.Position.String() + "' FROM chat.could_see WHERE user = 'cyd' AND group_id = 'club' ORDER BY offset": "sent 1;recalled 0",
+		"SELECT user, change, until_position != '' FROM chat.could_see WHERE message = '" + inClub.Position.String() + "' ORDER BY offset, user": "ann sent 0;bob sent 1;ann edited 0;bob edited 0;ann recalled 0;bob recalled 0;cyd recalled 0",
+		"SELECT change FROM chat.could_see WHERE user = 'bob' AND message = '" + no.Position.String() + "' ORDER BY offset":                      "sent;recalled",
+		"SELECT user FROM chat_groups.could_see SETTINGS log_comment = 'other'":                                                                  "cyd",
 		// Only some groups, set by who opens the session.
-		"SELECT content FROM chat_groups.messages SETTINGS log_comment = 'club'":                                               "for the club",
+		"SELECT content FROM chat_groups.messages SETTINGS log_comment = 'club'":                                               ";cyd is there",
 		"SELECT count() FROM chat_groups.messages":                                                                             "0",
 		"SELECT count() FROM chat_groups.messages SETTINGS log_comment = 'clu'":                                                "0",
 		"SELECT count() FROM merge('chat_groups', '^events$') SETTINGS log_comment = 'other'":                                  "2",
