@@ -29,8 +29,9 @@ type lane struct {
 	wake   chan struct{} // something has gathered
 	hurry  chan struct{} // somebody waits for it
 	ended  chan struct{}
-	shared bool // others learn from the checkpoints how far it came
-	pace   pace // how much it takes at once, and how it rests
+	shared bool                  // others learn from the checkpoints how far it came
+	pace   pace                  // how much it takes at once, and how it rests
+	held   func(context.Context) // lets ClickHouse merge what it was kept from; nil: it may
 
 	mu       sync.Mutex
 	room     *sync.Cond
@@ -101,7 +102,7 @@ func (l *lane) run(upTo events.Cursor) error {
 	pulled := make(chan struct{})
 	go func() { pulls.Wait(); close(pulled) }()
 	defer func() { l.stop(); <-pulled; l.saveLast() }()
-	for {
+	for rounds := 0; ; {
 		over := false
 		select {
 		case <-ctx.Done():
@@ -114,6 +115,9 @@ func (l *lane) run(upTo events.Cursor) error {
 			began := l.engine.options.Now()
 			if err := l.write(ctx, b); err != nil {
 				return err
+			}
+			if rounds++; rounds == heldRounds && l.held != nil {
+				l.held(ctx)
 			}
 			l.rest(l.engine.options.Now().Sub(began))
 		}

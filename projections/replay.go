@@ -56,6 +56,7 @@ func (e *Engine) Replay(ctx context.Context, names []string, o Replaying) error 
 	defer release()
 	r := &replay{engine: e, options: o, models: ms}
 	err = r.run(ctx)
+	r.letMerge(ctx)
 	var differs *DiffersError
 	if err == nil || errors.As(err, &differs) {
 		return err
@@ -244,7 +245,10 @@ func (r *replay) fill(ctx context.Context, at events.Cursor, throttle float64) e
 		fills = append(fills, t.fill)
 	}
 	l := r.engine.newLane(ctx, r.engine.tail.Book().Layout().Partitions(), fills...)
-	l.pace = r.engine.replayPace(throttle)
+	if l.pace = r.engine.replayPace(throttle); l.pace.throttle >= 1 {
+		r.holdMerges(ctx)
+		l.held = r.letMerge
+	}
 	err := r.watch("filling", func() error { return l.run(at) })
 	if failed := r.failure(); failed != nil {
 		return failed

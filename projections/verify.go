@@ -81,6 +81,7 @@ func (e *Engine) Verify(ctx context.Context, names []string, o Replaying) (v Ver
 		}
 	}
 	defer func() {
+		r.letMerge(ctx)
 		for _, m := range ms {
 			if failed := e.dropNamed(context.WithoutCancel(ctx), m, verification); failed != nil && err == nil {
 				err = failed
