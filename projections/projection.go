@@ -8,6 +8,8 @@
 package projections
 
 import (
+	"slices"
+
 	"lishi/events"
 	"lishi/events/ledger"
 )
@@ -49,6 +51,9 @@ type Table struct {
 	// the word INDEX: "words text TYPE text(tokenizer = ngrams(2))".
 	Indexes []string
 }
+
+// distinct tells whether a key is one event's: of that there is one row.
+func (t Table) distinct() bool { return slices.Contains(t.Key, "offset") }
 
 // Field is one column: its name and its ClickHouse type, one of String,
 // LowCardinality(String), Int64, UInt64, Bool and Array(String). Times are

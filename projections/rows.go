@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"unsafe"
 
 	"lishi/events"
@@ -86,7 +85,7 @@ func newRows(tables []Table, build uint32) (*Rows, error) {
 	r := &Rows{}
 	for _, t := range tables {
 		c := &columns{table: physical(t.Name, build), name: t.Name}
-		if slices.Contains(t.Key, "offset") { // with it a key is one event's, and of that there is one row
+		if t.distinct() {
 			c.how = []Insertion{Distinct}
 		}
 		fields := append([]Field{{Name: "partition", Type: "LowCardinality(String)"}, {Name: "offset", Type: "UInt64"}}, t.Fields...)
