@@ -29,7 +29,8 @@ type View struct {
 	Comment string
 	Columns []ViewColumn
 	// From is what stands behind FROM: tables of the view's own projection as
-	// {table}, which means each key once (FINAL), and what they are joined with.
+	// {table}, which means each key once (FINAL), and other projections' views that
+	// show everything, as {chat.view}.
 	From string
 	// Group is the SQL of a row's group id, empty for what belongs to none; a view
 	// without it is not shown in chat_groups.
@@ -50,8 +51,9 @@ type ViewColumn struct {
 type Audience struct {
 	Database string
 	Comment  string
-	groups   bool // only rows of the groups that GroupsSetting lists
-	figures  bool // without what people wrote
+	groups   bool   // only rows of the groups that GroupsSetting lists
+	figures  bool   // without what people wrote
+	all      string // the database that shows everything
 }
 
 // DefaultDatabase is where a deployment's tables are unless it says otherwise.
@@ -65,9 +67,9 @@ func Audiences(database string) []Audience {
 		before = database + "_"
 	}
 	return []Audience{
-		{Database: before + "chat", Comment: "everything"},
-		{Database: before + "chat_groups", Comment: "only some groups", groups: true},
-		{Database: before + "chat_figures", Comment: "everything but what people wrote", figures: true},
+		{Database: before + "chat", Comment: "everything", all: before + "chat"},
+		{Database: before + "chat_groups", Comment: "only some groups", groups: true, all: before + "chat"},
+		{Database: before + "chat_figures", Comment: "everything but what people wrote", figures: true, all: before + "chat"},
 	}
 }
 
@@ -101,7 +103,7 @@ func (v View) create(a Audience, name string, table func(string) string) string 
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "CREATE OR REPLACE VIEW `%s`.%s (%s) DEFINER = CURRENT_USER SQL SECURITY DEFINER AS SELECT %s FROM %s",
-		a.Database, name, strings.Join(names, ", "), strings.Join(columns, ", "), placed(v.From, table))
+		a.Database, name, strings.Join(names, ", "), strings.Join(columns, ", "), placed(v.From, a.all, table))
 	if a.groups {
 		fmt.Fprintf(&b, " WHERE has(splitByChar('\\t', getSetting('%s')), %s) AND %[2]s != ''", GroupsSetting, v.Group)
 	}
@@ -112,8 +114,9 @@ func (v View) create(a Audience, name string, table func(string) string) string 
 	return b.String()
 }
 
-// placed puts tables in the place of their names in braces.
-func placed(sql string, table func(string) string) string {
+// placed puts tables, and views in a database, in the place of their names in
+// braces.
+func placed(sql, database string, table func(string) string) string {
 	var b strings.Builder
 	for {
 		before, rest, found := strings.Cut(sql, "{")
@@ -122,7 +125,11 @@ func placed(sql string, table func(string) string) string {
 			return b.String()
 		}
 		name, after, _ := strings.Cut(rest, "}")
-		b.WriteString("(SELECT * FROM " + table(name) + " FINAL)")
+		if view, ok := strings.CutPrefix(name, "chat."); ok {
+			b.WriteString("`" + database + "`." + view)
+		} else {
+			b.WriteString("(SELECT * FROM " + table(name) + " FINAL)")
+		}
 		sql = after
 	}
 }

@@ -25,9 +25,9 @@ func couldSee() projections.View {
 		Name:    "could_see",
 		Comment: "Who could see which message, edit or recall: one row for each who could. Ask it for a message or a user; all of it is large.",
 		Group:   groupOf,
-		From: `(` + seen(sent, "chat.memberships", "") + ` UNION ALL ` +
+		From: `(` + seen(sent, "{chat.memberships}", "") + ` UNION ALL ` +
 			// Of an edit or a recall knows who could see the message too, or made it.
-			seen(versions, "(SELECT *, groupArray(("+at("since_position")+", "+until("until_position")+")) OVER (PARTITION BY group_id, user) AS stays FROM chat.memberships)",
+			seen(versions, "(SELECT *, groupArray(("+at("since_position")+", "+until("until_position")+")) OVER (PARTITION BY group_id, user) AS stays FROM {chat.memberships})",
 				" AND (m.by = s.user OR arrayExists(x -> m.original > x.1 AND m.original <= x.2, s.stays))") + `
 			UNION ALL SELECT partition, offset, conversation, original, change, by, said, recorded,
 				arrayJoin(arrayDistinct(arrayMap(u -> ` + projections.Unescaped("u") + `, arraySlice(splitByChar('|', conversation), 2)))), '', ''

@@ -92,6 +92,21 @@ func TestViews(t *testing.T) {
 	}
 }
 
+// Who could see something says the deployment that it was said in, whoever else is
+// on the same ClickHouse.
+func TestViewsOfAnotherDatabase(t *testing.T) {
+	w := projectiontest.Still(t, projectiontest.DB(t), projectiontest.NewLog(projectiontest.Layout), friends.Projection{}, groups.Projection{}, history.Projection{})
+	w.Options.Database = "shop"
+	w.Start()
+	w.Register("eve")
+	said := w.Tell("eve", w.Create("club", "eve"), "here")
+	w.Settle()
+	got := projectiontest.Strings(t, w.DB, "SELECT concat(position, user) FROM shop_chat.could_see UNION ALL SELECT concat(position, user) FROM shop_chat_groups.could_see SETTINGS log_comment = 'club'")
+	if want := said.Position.String() + "eve"; strings.Join(got, " ") != want+" "+want {
+		t.Errorf("%s, want %s twice", got, want)
+	}
+}
+
 func ms(r events.Recorded) string { return strconv.FormatInt(r.Time.UnixMilli(), 10) }
 
 var _ projections.Viewer = records.Projection{}
