@@ -144,7 +144,7 @@ func (c *Conn) receive(p []byte) (rest func() error, left []byte) {
 		rest = c.handle(ev, payload)
 		d.release()
 	}
-	if c.decoder = d; d.idle() {
+	if c.decoder = d; d.idle() && !c.deaf { // of what broke the rules something may be left in it
 		c.decoder = nil
 		decoders.Put(d)
 	}

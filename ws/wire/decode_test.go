@@ -190,6 +190,23 @@ func TestEveryCut(t *testing.T) {
 
 // TestIdleDecoderHoldsNothing: between messages no memory is held, and none is
 // taken for a header whose payload has not begun to come.
+// What one peer sent against the rules is nowhere in another's messages, though
+// decoders are used again.
+func TestDecodersAreClean(t *testing.T) {
+	s := serveEcho(t, Options{})
+	for range 100 {
+		bad, good := s.dial(t), s.dial(t)
+		bad.send(t, join(cframe{op: 1, payload: "of somebody else", notFin: true}, cframe{payload: "\xff"}))
+		bad.expectClose(t, CloseInvalidText)
+		bad.Close()
+		<-s.reasons
+		good.send(t, join(fragments(1, "mine alone", 3)...))
+		good.expect(t, textBack("mine alone"))
+		good.Close()
+		<-s.reasons
+	}
+}
+
 func TestIdleDecoderHoldsNothing(t *testing.T) {
 	d := decoder{limit: 1 << 20}
 	p := join(append(fragments(1, "历史 in fragments", 3), ping("p"), text("whole"))...)
