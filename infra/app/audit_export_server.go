@@ -36,8 +36,12 @@ func (p *program) exportOfServer(ctx context.Context, client *console.Client, r 
 		}
 	}
 	var job exports.Job
+	begun := time.Now()
 	if err := client.Post(ctx, "/api/audit/exports", body, &job); err != nil {
 		return err
+	}
+	if asked, err := time.Parse(time.RFC3339Nano, job.Asked); err == nil && begun.Sub(asked) > time.Second {
+		fmt.Fprintf(p.err, "the server was asked for that at %s: waiting for export %s\n", job.Asked, job.ID)
 	}
 	if err := p.awaitExport(ctx, client, &job); err != nil {
 		return err
@@ -68,10 +72,12 @@ func (p *program) exportOfServer(ctx context.Context, client *console.Client, r 
 	return p.exported(into, result.Manifest)
 }
 
-// awaitExport shows how far the server is.
+// awaitExport shows how far the server is. When it goes away it is asked until it
+// is back, since it goes on with what it began.
 func (p *program) awaitExport(ctx context.Context, client *console.Client, job *exports.Job) error {
 	show, finish := p.progress("")
 	defer finish()
+	away := false
 	for job.State != exports.Done {
 		if job.State == exports.Failed {
 			return fmt.Errorf("the server could not make it: %s", job.Problem)
@@ -84,8 +90,18 @@ func (p *program) awaitExport(ctx context.Context, client *console.Client, job *
 		case <-ctx.Done():
 			return fmt.Errorf("%w; the server goes on with export %s, and keeps it for its console", ctx.Err(), job.ID)
 		}
-		if err := client.Get(ctx, "/api/audit/exports/"+job.ID, nil, job); err != nil {
+		err := client.Get(ctx, "/api/audit/exports/"+job.ID, nil, job)
+		var refused *console.Error
+		switch {
+		case err == nil && away:
+			away = false
+			fmt.Fprintln(p.err, "the server is back")
+		case err == nil || ctx.Err() != nil:
+		case errors.As(err, &refused) && refused.Reason != console.Unavailable:
 			return err
+		case !away:
+			away = true
+			fmt.Fprintf(p.err, "the server at %s is away; it goes on with export %s when it is back\n", client.Base, job.ID)
 		}
 	}
 	return nil

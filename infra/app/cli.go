@@ -105,6 +105,7 @@ ClickHouse server. "lishi config" lists every setting with its value and origin.
 		return usageError{fmt.Errorf("%w (see %s --help)", err, c.CommandPath())}
 	})
 	root.PersistentFlags().BoolVar(&p.asJSON, "json", false, "results as JSON on stdout")
+	separateSettings(root)
 	root.AddCommand(p.serve(), p.token(), p.imports(), p.replay(), p.query(), p.verify(), p.logs(), p.audit(), p.events(), p.tail(), p.history(), p.backup(), p.restore(), p.engine(), p.config(), p.version(), p.bench())
 	for _, c := range all(root) {
 		if check := c.Args; check != nil {
@@ -140,6 +141,7 @@ func settings(c *cobra.Command, parts ...config.Part) *cobra.Command {
 		if s.Default == "true" || s.Default == "false" {
 			c.Flags().Lookup(s.Name).NoOptDefVal = "true"
 		}
+		markSetting(c.Flags().Lookup(s.Name), len(parts) == 0)
 	}
 	return c
 }

@@ -3,10 +3,13 @@ package app
 import (
 	"bytes"
 	"os"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"lishi/infra/config"
 )
@@ -41,6 +44,32 @@ func TestCommandsTakeTheSettingsTheyUse(t *testing.T) {
 			if len(s.Name) >= len(prefix) && s.Name[:len(prefix)] == prefix && !s.Of(part) {
 				t.Errorf("setting %s does not belong to part %q", s.Name, part)
 			}
+		}
+	}
+}
+
+// A command's own flags stand first in its help, and its settings in one place.
+func TestHelpTellsFlagsFromSettings(t *testing.T) {
+	root := (&program{in: os.Stdin, out: os.Stdout, err: os.Stderr}).root()
+	for _, c := range all(root) {
+		own, after, found := strings.Cut(c.UsageString(), "\nSettings (")
+		_, own, _ = strings.Cut(own, "\nFlags:\n")
+		has := false
+		c.LocalFlags().VisitAll(func(f *pflag.Flag) {
+			name := "--" + f.Name
+			if f.Annotations[settingFlag] == nil {
+				if f.Name != "config" && !f.Hidden && !strings.Contains(own, name+" ") && f.Name != "json" {
+					t.Errorf("%s: %s is not among its flags", c.CommandPath(), name)
+				}
+				return
+			}
+			has = true
+			if strings.Contains(own, "  "+name+" ") || !regexp.MustCompile(name+`\s`).MatchString(after) {
+				t.Errorf("%s: the setting %s is among its flags, or missing", c.CommandPath(), name)
+			}
+		})
+		if has != found {
+			t.Errorf("%s: a heading without settings, or the other way round", c.CommandPath())
 		}
 	}
 }

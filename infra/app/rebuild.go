@@ -192,12 +192,32 @@ func (r remote) job(ctx context.Context, kind string, names []string, req consol
 			each(l)
 			return nil
 		})
+		if ctx.Err() != nil && kind == "verify" {
+			return errors.Join(ctx.Err(), r.endVerification(context.WithoutCancel(ctx), job, names))
+		}
 		if ctx.Err() != nil && job > 0 {
 			return fmt.Errorf("the server goes on with job %d (lishi replay --status, --stop): %w", job, ctx.Err())
 		}
 		if err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// endVerification ends one that nobody waits for any more: it changes nothing, so
+// there is nothing to go on with. Its number is 0 if the server had not said it yet.
+func (r remote) endVerification(ctx context.Context, job int, names []string) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	_, jobs, err := r.status(ctx)
+	for _, j := range jobs {
+		if !j.Over && j.Kind == "verify" && (j.ID == job || job == 0 && slices.Equal(j.Names, names)) {
+			err = errors.Join(err, r.Post(ctx, fmt.Sprintf("/api/projections/jobs/%d/stop", j.ID), struct{}{}, nil))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("the server may go on with the verification: %w", err)
 	}
 	return nil
 }

@@ -143,7 +143,8 @@ func (p *program) verify() *cobra.Command {
 		Long: `Verify that the log has every offset, and that the rows of the live read models (all,
 or those named) are what the log makes: they are built a second time from the first
 event, beside the live ones, counted, and compared by an order-independent hash of
-every table. Nothing is changed; the second build is dropped at the end.
+every table. Nothing is changed; the second build is dropped at the end. Ctrl-C ends it,
+in the server too.
 
 ` + whereWorked + `
 

@@ -93,7 +93,8 @@ func Projections(b Builds, moment func(context.Context, string) (events.Cursor, 
 		},
 		{
 			Method: http.MethodPost, Path: "/api/projections/jobs/{id}/stop",
-			Doc:    "interrupt a job; body `{}`; the next one of the same goes on where it was",
+			Roles:  []Role{Auditor},
+			Doc:    "interrupt a job; body `{}`; the next one of the same goes on where it was. Auditors stop verifications alone",
 			Handle: x.stop,
 		},
 	}
@@ -271,7 +272,7 @@ func (b builds) watch(w http.ResponseWriter, r *http.Request, _ Caller) error {
 	return follow(w, r, j)
 }
 
-func (b builds) stop(w http.ResponseWriter, r *http.Request, _ Caller) error {
+func (b builds) stop(w http.ResponseWriter, r *http.Request, c Caller) error {
 	var req struct{}
 	if err := ReadJSON(r, &req); err != nil {
 		return err
@@ -279,6 +280,9 @@ func (b builds) stop(w http.ResponseWriter, r *http.Request, _ Caller) error {
 	j, err := b.find(r)
 	if err != nil {
 		return err
+	}
+	if c.Role != Admin && j.Kind != "verify" {
+		return Refuse(Forbidden, "an auditor stops verifications alone")
 	}
 	j.Stop()
 	return JSON(w, map[string]any{"job": view(j)})

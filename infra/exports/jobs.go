@@ -30,10 +30,12 @@ type Job struct {
 	ID      string  `json:"id"`
 	Request Request `json:"request"`
 	Role    string  `json:"role,omitempty"`
-	Asked   string  `json:"asked"` // when, as Ended
-	Ended   string  `json:"ended,omitempty"`
-	State   string  `json:"state"`
-	Problem string  `json:"problem,omitempty"` // why it failed
+	// UntilOpen: it was not said where it ends, so that is where the log did.
+	UntilOpen bool   `json:"untilOpen,omitempty"`
+	Asked     string `json:"asked"` // when, as Ended
+	Ended     string `json:"ended,omitempty"`
+	State     string `json:"state"`
+	Problem   string `json:"problem,omitempty"` // why it failed
 	// Phase, Count and Total say what is done while it runs.
 	Phase string `json:"phase,omitempty"`
 	Count int64  `json:"count"`
@@ -120,8 +122,9 @@ func (j *Jobs) Close() error {
 
 func (j *Jobs) path(id, name string) string { return filepath.Join(j.dir, id, name) }
 
-// Start takes a request, up to the log's end now if it does not say where.
-// *QueryError: it can't be asked for.
+// Start takes a request, up to the log's end now if it does not say where. One
+// that is asked again while it waits or runs, also after a restart, is the same
+// job. *QueryError: it can't be asked for.
 func (j *Jobs) Start(ctx context.Context, r Request, role string) (Job, error) {
 	from, err := j.source(ctx)
 	if err != nil {
@@ -132,13 +135,18 @@ func (j *Jobs) Start(ctx context.Context, r Request, role string) (Job, error) {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	for _, other := range j.jobs {
+		if (other.State == Waiting || other.State == Running) && other.asks(r) {
+			return *other, nil
+		}
+	}
 	asked := time.Now()
 	for _, other := range j.jobs { // jobs have an order, also those of one millisecond
 		if last, err := time.Parse(time.RFC3339Nano, other.Asked); err == nil && asked.Before(last.Add(time.Millisecond)) {
 			asked = last.Add(time.Millisecond)
 		}
 	}
-	job := &Job{ID: strings.ToLower(rand.Text()), Request: r, Role: role, Asked: isoTime(asked), State: Waiting}
+	job := &Job{ID: strings.ToLower(rand.Text()), Request: r, UntilOpen: r.untilOpen, Role: role, Asked: isoTime(asked), State: Waiting}
 	if len(j.jobs) >= MostJobs {
 		return Job{}, ErrTooMany
 	}
@@ -154,6 +162,15 @@ func (j *Jobs) Start(ctx context.Context, r Request, role string) (Job, error) {
 	default:
 	}
 	return *job, nil
+}
+
+// asks tells whether a request is the job's.
+func (job *Job) asks(r Request) bool {
+	own := job.Request
+	if job.UntilOpen && r.untilOpen {
+		own.Until, r.Until = nil, nil
+	}
+	return job.UntilOpen == r.untilOpen && own.text() == r.text()
 }
 
 // keep writes a job down. It needs the lock.

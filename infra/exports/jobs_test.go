@@ -76,6 +76,9 @@ func TestJobs(t *testing.T) {
 	}
 	first, second, third := ask(Query{All: true}), ask(Query{Text: "secret"}), ask(Query{Users: []string{"bob"}})
 	j.await(t, first.ID, Running)
+	if again := ask(Query{Text: "secret"}); again.ID != second.ID {
+		t.Errorf("what waits is begun again: %+v", again)
+	}
 	if err := j.Zip(t.Context(), first.ID, &bytes.Buffer{}); !errors.Is(err, ErrNotDone) {
 		t.Errorf("a package of a running job: %v", err)
 	}
@@ -93,8 +96,11 @@ func TestJobs(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.say(pair, "alice", sent("a secret after it was asked for"))
-	close(let)
 	j = openJobs(t, dir, source)
+	if again := ask(Query{All: true}); again.ID != first.ID { // by one who saw the process end
+		t.Errorf("what was begun before the restart is begun again: %+v", again)
+	}
+	close(let)
 	done := j.await(t, first.ID, Done)
 	if done.Bytes == 0 || done.Rows["messages.csv"] != 15 || done.Ended == "" || done.Role != "auditor" {
 		t.Errorf("%+v", done)
@@ -104,6 +110,11 @@ func TestJobs(t *testing.T) {
 	}
 	if all := j.List(); len(all) != 2 || all[0].Asked < all[1].Asked {
 		t.Errorf("%+v", all)
+	}
+	if later := ask(Query{All: true}); later.ID == first.ID {
+		t.Error("what is done is not what is asked for later")
+	} else if j.await(t, later.ID, Done); j.Remove(later.ID) != nil {
+		t.Error("it can't be removed")
 	}
 	var b bytes.Buffer
 	if err := j.Zip(t.Context(), first.ID, &b); err != nil {

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -129,5 +131,59 @@ func TestReplayWhilePeopleChat(t *testing.T) {
 	}
 	if err := as("analyst").Post(t.Context(), "/api/projections/history/replay", console.ReplayRequest{}, nil); err == nil || !strings.Contains(err.Error(), "forbidden") {
 		t.Errorf("an analyst rebuilds: %v", err)
+	}
+}
+
+// A verification that nobody waits for any more ends in the server too: it has
+// changed nothing. Auditors begin and stop those, and no other jobs.
+func TestAnInterruptedVerificationEnds(t *testing.T) {
+	dir := t.TempDir()
+	var chat strings.Builder
+	for i := range 30_000 {
+		fmt.Fprintf(&chat, `{"time":"2026-01-02 03:04:05","from":"a%d","to":"b","text":"%d"}`+"\n", i%50, i)
+	}
+	file := filepath.Join(dir, "chat.jsonl")
+	if err := os.WriteFile(file, []byte(chat.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	data := filepath.Join(dir, "data")
+	if out, err := lishi("import", "--data", data, file).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	s, as := consoleOver(t, data)
+	addr := as("admin").Base
+	jobs := func() (all []console.JobView) {
+		t.Helper()
+		var list struct{ Jobs []console.JobView }
+		if err := as("admin").Get(t.Context(), "/api/projections", nil, &list); err != nil {
+			t.Fatal(err)
+		}
+		return list.Jobs
+	}
+	cmd := lishi("verify", "history", "--console", addr, "--data", s.dir, "--token", as("auditor").Token, "--reason", "a test", "--throttle", "1%")
+	var said strings.Builder
+	cmd.Stderr = &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, "the verification runs", time.Minute, func() bool { all := jobs(); return len(all) == 1 && !all[0].Over })
+	cmd.Process.Signal(os.Interrupt)
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 130 || strings.Contains(said.String(), "go on") {
+		t.Errorf("status %d\n%s", code, said.String())
+	}
+	wait(t, "the verification has ended", time.Minute, func() bool { all := jobs(); return all[0].Over && all[0].End.Interrupted })
+
+	admin := as("admin")
+	var begun struct{ Job console.JobView }
+	if err := admin.Post(t.Context(), "/api/projections/history/replay", console.ReplayRequest{Throttle: 0.01, Detach: true}, &begun); err != nil {
+		t.Fatal(err)
+	}
+	stop := fmt.Sprintf("/api/projections/jobs/%d/stop", begun.Job.ID)
+	if err := as("auditor").Post(t.Context(), stop, struct{}{}, nil); err == nil || !strings.Contains(err.Error(), "forbidden") {
+		t.Errorf("an auditor stops a replay: %v", err)
+	}
+	if err := admin.Post(t.Context(), stop, struct{}{}, nil); err != nil {
+		t.Error(err)
 	}
 }
