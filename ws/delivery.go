@@ -61,7 +61,7 @@ func (d *delivery) group(a Audience) {
 	at := d.event.Position.Offset
 	relations := d.server.tail.Book().Relations(a.Group)
 	if int64(relations.Count(a.Group, at)) > 2*d.server.hub.logins.Load() {
-		for _, p := range d.server.hub.everybody() {
+		for p := range d.server.hub.everybody() {
 			if _, member := relations.Member(a.Group, p.id, at); member && !d.passes(p.id, a) && a.saw(p.id, relations) {
 				d.person(p)
 			}

@@ -2,6 +2,7 @@ package ws
 
 import (
 	"hash/maphash"
+	"iter"
 	"math"
 	"slices"
 	"sync"
@@ -29,6 +30,7 @@ type hub struct {
 type shard struct {
 	mu     sync.RWMutex
 	people map[string]*person
+	online []*person // those with a logged-in connection, in no order
 	swept  time.Time
 }
 
@@ -44,6 +46,7 @@ type person struct {
 
 	mu     sync.Mutex
 	refs   int32         // sessions that hold this person
+	place  int32         // in the shard's online, which the shard's mu guards
 	used   time.Duration // since the hub's epoch
 	filled time.Duration
 	tokens float64 // of the rate, when filled
@@ -133,21 +136,28 @@ func (s *shard) sweep(at time.Time, now time.Duration) {
 	}
 }
 
-// everybody gives all people who have a logged-in connection.
-func (h *hub) everybody() []*person {
-	var all []*person
-	for i := range h.shards {
-		s := &h.shards[i]
-		s.mu.RLock()
-		for _, p := range s.people {
-			if len(p.connections()) > 0 {
-				all = append(all, p)
+// everybody goes through all people who have a logged-in connection; who comes or
+// goes meanwhile is among them or not. No lock is held while one is looked at.
+func (h *hub) everybody() iter.Seq[*person] {
+	return func(yield func(*person) bool) {
+		seen := crowds.Get().(*[]*person)
+		defer crowds.Put(seen)
+		for i := range h.shards {
+			s := &h.shards[i]
+			s.mu.RLock()
+			*seen = append((*seen)[:0], s.online...)
+			s.mu.RUnlock()
+			for _, p := range *seen {
+				if !yield(p) {
+					return
+				}
 			}
 		}
-		s.mu.RUnlock()
 	}
-	return all
 }
+
+// crowds are copies of a shard's people, made where a push goes through all.
+var crowds = sync.Pool{New: func() any { return new([]*person) }}
 
 func (h *hub) online(user string) bool {
 	p := h.find(user)
@@ -163,23 +173,42 @@ func (p *person) connections() []*session {
 }
 
 func (h *hub) login(p *person, s *session) {
+	shard := h.shard(p.id)
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	list := append(slices.Clone(p.connections()), s)
 	p.sessions.Store(&list)
+	if len(list) == 1 {
+		p.place = int32(len(shard.online))
+		shard.online = append(shard.online, p)
+	}
 	h.logins.Add(1)
 }
 
 func (h *hub) logout(p *person, s *session) {
+	shard := h.shard(p.id)
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	i := slices.Index(p.connections(), s)
 	if i < 0 {
 		return
 	}
-	list := slices.Delete(slices.Clone(p.connections()), i, i+1)
-	p.sessions.Store(&list)
 	h.logins.Add(-1)
+	if len(p.connections()) > 1 {
+		list := slices.Delete(slices.Clone(p.connections()), i, i+1)
+		p.sessions.Store(&list)
+		return
+	}
+	p.sessions.Store(nil)
+	last := len(shard.online) - 1
+	shard.online[p.place] = shard.online[last]
+	shard.online[p.place].place = p.place
+	shard.online[last] = nil
+	shard.online = shard.online[:last]
 }
 
 // saw notes that the user was answered or pushed an offset of a partition.

@@ -223,7 +223,7 @@ func (s *Server) Online(user string) bool { return s.hub.online(user) }
 // Present are all users who have a logged-in connection to this node, each once.
 func (s *Server) Present() iter.Seq[string] {
 	return func(yield func(string) bool) {
-		for _, p := range s.hub.everybody() {
+		for p := range s.hub.everybody() {
 			if !yield(p.id) {
 				return
 			}

@@ -5,7 +5,7 @@ package ws
 // closed with 4001; of the others, the next request's token is verified anew.
 func (s *Server) KeysChanged() {
 	s.keys.Add(1)
-	for _, p := range s.hub.everybody() {
+	for p := range s.hub.everybody() {
 		for _, c := range p.connections() {
 			c.recheck()
 		}
