@@ -144,9 +144,11 @@ func (p *program) benchIdle() *cobra.Command {
 		Long: `Many people are connected and silent; with --trickle one pair writes meanwhile.
 With --pid, the server's process on this machine, its memory and descriptors are
 looked at before they come, before they go, and after (Linux). Load and server need
-a descriptor for each of them: see ulimit -n.`,
+a descriptor for each of them: see ulimit -n. With --name the same people come
+again; else they are new, and what their registration costs is part of the figures.`,
 	})
 	c.Flags().IntVar(&l.People, "people", 10000, "who are connected")
+	c.Flags().StringVar(&l.Name, "name", "", "what their names begin with (default: people who were never there)")
 	c.Flags().IntVar(&l.PID, "pid", 0, "the server's process, on this machine")
 	c.Flags().Float64Var(&l.Trickle, "trickle", 0, "messages a second that one pair writes")
 	b.seconds, c.Flags().Lookup("seconds").DefValue = 120, "120"

@@ -16,7 +16,8 @@ type Idle struct {
 	People   int
 	Trickle  float64 // messages a second that the one pair writes; 0: none
 	Duration time.Duration
-	PID      int // of the server on this machine, to look at its memory; 0: it is not looked at
+	Name     string // what their names begin with; empty: people who were never there
+	PID      int    // of the server on this machine, to look at its memory; 0: it is not looked at
 }
 
 // IdleReport is what was seen: the server's resident memory and descriptors
@@ -60,7 +61,10 @@ func (l Idle) Run(ctx context.Context, s Server) (r IdleReport, err error) {
 		return r, err
 	}
 	begun := time.Now()
-	run := nameless()
+	run := l.Name
+	if run == "" {
+		run = nameless()
+	}
 	people := make([]*Conn, l.People)
 	defer func() {
 		for _, c := range people {
