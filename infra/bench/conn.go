@@ -90,10 +90,18 @@ func (c *Conn) Send(text string) error {
 	return c.Flush()
 }
 
-// Ready tells whether another whole frame has come already.
+// Ready tells whether another text frame has come already: Frame does not wait.
 func (c *Conn) Ready() bool {
-	_, _, _, ok, _ := split(c.in)
-	return ok
+	for in := c.in; ; {
+		opcode, _, rest, ok, err := split(in)
+		if op := ws.OpCode(opcode); err != nil || ok && (op == ws.OpText || op == ws.OpClose) {
+			return true
+		}
+		if !ok {
+			return false
+		}
+		in = rest // a ping with nothing behind it: Frame would answer it, and then wait
+	}
 }
 
 // Frame is the next text frame; valid until the next call. Pings are answered.

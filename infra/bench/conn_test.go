@@ -73,6 +73,29 @@ func TestFramesAreReadInAnyPieces(t *testing.T) {
 	}
 }
 
+// A ping that lies behind a text is not the next text: who takes it for one waits.
+func TestAPingIsNotReady(t *testing.T) {
+	text := []byte{0x81, 1, 'x'}
+	ping := []byte{0x89, 0}
+	for _, tc := range []struct {
+		in    []byte
+		ready bool
+	}{
+		{nil, false},
+		{text, true},
+		{text[:2], false},
+		{ping, false},
+		{append(bytes.Clone(ping), ping...), false},
+		{append(bytes.Clone(ping), text...), true},
+		{append(bytes.Clone(ping), text[:2]...), false},
+		{[]byte{0x88, 0}, true}, // the end has something to say
+	} {
+		if got := (&Conn{in: tc.in}).Ready(); got != tc.ready {
+			t.Errorf("% x: ready is %v", tc.in, got)
+		}
+	}
+}
+
 func FuzzSplit(f *testing.F) {
 	f.Add([]byte{0x81, 2, 'h', 'i'})
 	f.Add([]byte{0x81, 126, 0, 1, 'h', 0x81, 127, 0, 0, 0, 0, 0, 0, 0, 1, 'x'})
