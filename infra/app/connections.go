@@ -60,4 +60,4 @@ func mostConnections(asked int) int64 {
 
 // keptFree is what a limit of descriptors leaves to connections: the log, the
 // engine's parts and the other addresses need some hundreds.
-func keptFree(limit int64) int64 { return max(32, limit-limit/16-512) }
+func keptFree(limit int64) int64 { return max(32, limit-limit/64-512) }
