@@ -74,13 +74,25 @@ func (f forgery) resign(t *testing.T, key merkle.Key, change func(m *verify.Mani
 	if err != nil {
 		t.Fatal(err)
 	}
-	text = append(text, '\n')
-	sum := sha256.Sum256(text)
-	signed, err := merkle.SignText("lishi.package/"+m.Log, verify.Format+"\n"+m.Log+"\n"+base64.StdEncoding.EncodeToString(sum[:])+"\n", key)
+	f.sign(t, key, m.Log, string(text)+"\n")
+}
+
+// write signs the manifest with a piece of its text replaced.
+func (f forgery) write(t *testing.T, old, with string) {
+	t.Helper()
+	f.replace(t, "manifest.json", old, with)
+	f.sign(t, testKey(7), "7c2f", f["manifest.json"])
+}
+
+// sign makes a text the manifest.
+func (f forgery) sign(t *testing.T, key merkle.Key, log, text string) {
+	t.Helper()
+	sum := sha256.Sum256([]byte(text))
+	signed, err := merkle.SignText("lishi.package/"+log, verify.Format+"\n"+log+"\n"+base64.StdEncoding.EncodeToString(sum[:])+"\n", key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f["manifest.json"], f["manifest.sig"] = string(text), string(signed)
+	f["manifest.json"], f["manifest.sig"] = text, string(signed)
 }
 
 // altered makes a record say something else, in every place where it stands.

@@ -47,7 +47,9 @@ func Open(path string) (*Files, error) {
 	return f, nil
 }
 
+// add takes a file; archives of "." name it with "./" before.
 func (f *Files) add(name string, open func() (io.ReadCloser, error)) {
+	name = strings.TrimPrefix(name, "./")
 	if f.open[name] != nil {
 		f.twice = name
 	}
@@ -97,7 +99,7 @@ func (f *Files) tar(file *os.File) error {
 		if err != nil {
 			return err
 		}
-		if h.Typeflag == tar.TypeDir {
+		if h.Typeflag == tar.TypeDir || h.Typeflag == tar.TypeXGlobalHeader {
 			continue
 		}
 		begin, err := file.Seek(0, io.SeekCurrent) // tar reads no further than the header

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"strings"
+	"unicode/utf8"
 )
 
 // openNote gives the text of a signed note (c2sp.org/signed-note) that the key
@@ -14,7 +15,7 @@ import (
 // those of others are left aside.
 func openNote(note []byte, name string, key ed25519.PublicKey) (text string, err error) {
 	cut := bytes.LastIndex(note, []byte("\n\n"))
-	if cut < 0 {
+	if cut < 0 || !utf8.Valid(note) {
 		return "", errors.New("it is not a signed note")
 	}
 	text = string(note[:cut+1])

@@ -4,11 +4,12 @@ import (
 	"bufio"
 	"errors"
 	"io"
+	"unicode/utf8"
 )
 
 // Rows reads CSV as a package has it (RFC 4180: CRLF between rows, a quote
-// doubled in quotes), byte for byte: encoding/csv would change line ends inside
-// of a text.
+// doubled in quotes; UTF-8), byte for byte: encoding/csv would change line ends
+// inside of a text.
 type Rows struct{ in *bufio.Reader }
 
 // NewRows reads from in.
@@ -26,6 +27,9 @@ func (r *Rows) Next() ([]string, error) {
 		field, end, err := r.field()
 		if err != nil {
 			return nil, err
+		}
+		if !utf8.ValidString(field) {
+			return nil, errCSV
 		}
 		if row = append(row, field); end {
 			return row, nil

@@ -157,6 +157,12 @@ func (v *verifier) manifest() error {
 	if err := json.Unmarshal(raw, &v.m); err != nil {
 		return broken("manifest", "manifest.json", "%v", err)
 	}
+	// It has one form, so that nobody can read another manifest out of it: no
+	// name twice, in other letters, or unknown.
+	again, err := json.MarshalIndent(v.m, "", "  ")
+	if err != nil || string(again)+"\n" != string(raw) || len(v.m.Partitions) == 0 || v.m.Events == nil || v.m.Rows == nil {
+		return broken("manifest", "manifest.json", "it would be written otherwise")
+	}
 	key, err := base64.RawURLEncoding.Strict().DecodeString(v.m.Key)
 	if err != nil || len(key) != ed25519.PublicKeySize || v.m.Format != Format {
 		return broken("manifest", "manifest.json", "it is not a manifest of %s", Format)
@@ -183,7 +189,7 @@ func (v *verifier) hashes() error {
 	listed := map[string]bool{"manifest.json": true, "manifest.sig": true}
 	total, done := int64(0), int64(0)
 	for _, f := range v.m.Files {
-		if listed[f.Name] || path.Clean("/"+f.Name) != "/"+f.Name {
+		if f.Name == "" || listed[f.Name] || path.Clean("/"+f.Name) != "/"+f.Name {
 			return broken("manifest", "manifest.json", "it can't list %q", f.Name)
 		}
 		listed[f.Name] = true

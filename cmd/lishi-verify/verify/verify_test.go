@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"lishi/cmd/lishi-verify/verify"
 	"lishi/events"
@@ -60,6 +61,9 @@ func FuzzRows(f *testing.F) {
 	f.Add("\r", "\"", ",")
 	f.Fuzz(func(t *testing.T, a, b, c string) {
 		want := []string{a, b, c}
+		if !utf8.ValidString(a + "," + b + "," + c) {
+			return // no table has it
+		}
 		rows := verify.NewRows(bytes.NewReader(verify.AppendRow(verify.AppendRow(nil, want...), want...)))
 		for range 2 {
 			if got, err := rows.Next(); err != nil || !slices.Equal(got, want) {
@@ -73,7 +77,7 @@ func FuzzRows(f *testing.F) {
 }
 
 func TestRowsRefuseWhatTheyWouldNotWrite(t *testing.T) {
-	for _, in := range []string{"a", "a\n", "a\r", "a\rb\r\n", `"a`, `"a"b` + "\r\n", `a"b` + "\r\n", "a,\"b\r\n"} {
+	for _, in := range []string{"a", "a\n", "a\r", "a\rb\r\n", `"a`, `"a"b` + "\r\n", `a"b` + "\r\n", "\xff\r\n", "a,\"b\r\n"} {
 		if row, err := verify.NewRows(strings.NewReader(in)).Next(); err == nil {
 			t.Errorf("%q was read as %q", in, row)
 		}

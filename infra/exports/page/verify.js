@@ -206,7 +206,7 @@ function rowOf(position, record) {
   const body = JSON.parse(text(record.value))
   const users = body.atUserIds ?? []
   const recorded = header(record, 'ce_recordedtime')
-  if (!/^-?\d+$/.test(recorded)) throw new Error('no recorded time')
+  if (!/^[+-]?\d+$/.test(recorded)) throw new Error('no recorded time')
   return [
     position, version === 'original' ? position : (body.message ?? ''), version, record.key, header(record, 'ce_actor'), header(record, 'ce_actorname'),
     header(record, 'ce_time'), new Date(Number(recorded)).toISOString(), String(header(record, 'ce_imported') === 'true'),
@@ -309,8 +309,10 @@ async function verifyPackage(files, { key, progress = () => {}, row = () => {} }
   } catch (error) {
     throw new Broken('manifest', 'manifest.json', error.message)
   }
-  const own = fromBase64Url(m?.key)
-  if (m?.format !== FORMAT || own?.length !== 32) throw new Broken('manifest', 'manifest.json', `it is not a manifest of ${FORMAT}`)
+  if (!fits(m, MANIFEST) || m.partitions.length === 0 || written(m) !== text(raw))
+    throw new Broken('manifest', 'manifest.json', 'it would be written otherwise')
+  const own = fromBase64Url(m.key)
+  if (m.format !== FORMAT || own?.length !== 32) throw new Broken('manifest', 'manifest.json', `it is not a manifest of ${FORMAT}`)
   if (key && !same(key, own)) throw new Broken('signature', 'manifest.sig', `it is signed with the key ${m.key}, which is not trusted`)
   const open = async (name, keyName, code) => {
     const bytes = await small(name)
@@ -384,7 +386,7 @@ async function verifyHashes(m, files, need, progress) {
 class EventReader {
   constructor(m, need, row, progress) {
     Object.assign(this, { m, need, row, progress })
-    this.counts = {}
+    this.counts = Object.create(null)
     this.texts = 0
     this.next = 0
     this.lines = 0
@@ -432,7 +434,7 @@ class EventReader {
     this.skip(undefined)
     if ((await this.nextRow()) !== null) throw new Broken('message', 'messages.csv', 'it has a row of which there is no record')
     const names = new Set([...Object.keys(this.counts), ...Object.keys(this.m.events)])
-    if ([...names].some((n) => this.counts[n] !== this.m.events[n]) || this.texts !== this.m.rows['messages.csv'])
+    if ([...names].some((n) => !Object.hasOwn(this.m.events, n) || this.counts[n] !== this.m.events[n]) || this.texts !== this.m.rows['messages.csv'])
       throw new Broken('counts', 'manifest.json', 'it counts other events than there are')
   }
 
@@ -520,6 +522,32 @@ class EventReader {
   }
 }
 
+/** What a manifest is: names in this order. Of an object with * they are any. */
+const MANIFEST = {
+  format: 'string', log: 'string', program: 'string', askedBy: 'string', reason: 'string', query: 'object', until: 'string',
+  partitions: [
+    {
+      partition: 'string', first: 'integer', last: 'integer', size: 'integer', root: 'string', foreign: 'integer', selected: 'integer',
+      firstSelected: 'integer', lastSelected: 'integer',
+    },
+  ],
+  events: { '*': 'integer' }, void: 'integer', rows: { '*': 'integer' }, key: 'string', files: [{ name: 'string', size: 'integer', sha256: 'string' }],
+}
+
+function fits(value, shape) {
+  if (shape === 'integer') return Number.isSafeInteger(value)
+  if (typeof shape === 'string') return typeof value === shape
+  if (Array.isArray(shape)) return Array.isArray(value) && value.every((v) => fits(v, shape[0]))
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return false
+  if ('*' in shape) return Object.values(value).every((v) => fits(v, shape['*']))
+  const names = Object.keys(shape)
+  return Object.keys(value).join() === names.join() && names.every((name) => fits(value[name], shape[name]))
+}
+
+/** A manifest as Go writes it, which is its one form. */
+const written = (m) =>
+  `${JSON.stringify(m, null, 2).replace(/[<>&\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)}\n`
+
 /** The files of a .zip, as Blobs. */
 async function readZip(blob) {
   const bytes = async (from, to) => new DataView(await blob.slice(from, to).arrayBuffer())
@@ -542,7 +570,7 @@ async function readZip(blob) {
     let [packed, size, where] = [list.getUint32(o + 20, true), list.getUint32(o + 24, true), list.getUint32(o + 42, true)]
     const nameLength = list.getUint16(o + 28, true)
     const extra = list.getUint16(o + 30, true)
-    const name = text(new Uint8Array(list.buffer, o + 46, nameLength))
+    const name = plainName(text(new Uint8Array(list.buffer, o + 46, nameLength)))
     for (let e = o + 46 + nameLength, stop = e + extra; e + 4 <= stop; e += 4 + list.getUint16(e + 2, true)) {
       if (list.getUint16(e, true) !== 1) continue
       let f = e + 4
@@ -571,20 +599,51 @@ async function inflated(blob) {
   }
 }
 
-/** The files of a .tar, as Blobs. */
+/** Archives of "." name their files with "./" before. */
+const plainName = (name) => (name.startsWith('./') ? name.slice(2) : name)
+
+/** The files of a .tar, as Blobs: of the formats ustar, GNU and pax. */
 async function readTar(blob) {
   const files = new Map()
+  let said = {} // of the next file, by what stands before it
   for (let at = 0; at + 512 <= blob.size; ) {
     const h = new Uint8Array(await blob.slice(at, at + 512).arrayBuffer())
     if (h.every((byte) => byte === 0)) break
     const field = (from, to) => text(h.subarray(from, to)).replace(/\0.*$/s, '')
-    const size = h[124] & 0x80 ? Number(number(h.slice(128, 136).reverse())) : parseInt(field(124, 136), 8)
+    const kind = field(156, 157)
+    const about = 'xgLK'.includes(kind || ' ')
+    const counted = h[124] & 0x80 ? Number(number(h.slice(128, 136).reverse())) : parseInt(field(124, 136), 8)
+    const size = about ? counted : Number(said.size ?? counted)
     const prefix = field(257, 263) === 'ustar' ? field(345, 500) : ''
-    const name = (prefix ? `${prefix}/` : '') + field(0, 100)
-    if (!Number.isSafeInteger(size) || !name) throw new Error('it is not a .tar')
-    if (files.has(name)) throw new Broken('extra', name, 'it stands there twice')
-    files.set(name, blob.slice(at + 512, at + 512 + size))
+    const name = plainName(said.path ?? (prefix ? `${prefix}/` : '') + field(0, 100))
+    if (!Number.isSafeInteger(size) || size < 0 || at + 512 + size > blob.size) throw new Error('it is not a .tar')
+    const content = blob.slice(at + 512, at + 512 + size)
     at += 512 + Math.ceil(size / 512) * 512
+    if (about) {
+      const more = new Uint8Array(await content.arrayBuffer())
+      if (kind === 'x') Object.assign(said, paxRecords(more))
+      if (kind === 'L') said.path = text(more).replace(/\0.*$/s, '')
+      continue
+    }
+    said = {}
+    if (kind === '5' || name === '' || name.endsWith('/')) continue
+    if (files.has(name)) throw new Broken('extra', name, 'it stands there twice')
+    files.set(name, content)
   }
   return files
+}
+
+/** The records of a pax header, "LENGTH NAME=VALUE\n" each; binary values are left out. */
+function paxRecords(bytes) {
+  const records = {}
+  for (let at = 0; at < bytes.length; ) {
+    const space = bytes.indexOf(32, at)
+    const length = parseInt(maybeText(bytes.subarray(at, space)), 10)
+    if (space < 0 || !(length > space - at + 1) || at + length > bytes.length) throw new Error('it is not a .tar')
+    const record = maybeText(bytes.subarray(space + 1, at + length - 1))
+    const cut = record?.indexOf('=') ?? -1
+    if (cut > 0) records[record.slice(0, cut)] = record.slice(cut + 1)
+    at += length
+  }
+  return records
 }
