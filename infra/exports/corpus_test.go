@@ -132,6 +132,17 @@ var broken = []struct {
 		f["events.jsonl"] = strings.Join(lines, "")
 		f.resign(t, testKey(7), nil)
 	}},
+	// All proofs hold: what is left out is a subtree, as what nobody asked for.
+	{"relation-left-out", "chain", func(t *testing.T, f forgery) {
+		clear(f)
+		maps.Copy(f, contents(t, chat(t).export(t, Query{Conversations: []string{group.Key()}, Users: []string{"alice", "carol"}})))
+		f.resign(t, testKey(7), func(m *verify.Manifest) { m.Query = json.RawMessage(`{"conversations":["g|研发"]}`) })
+	}},
+	{"relation-left-out-of-everything", "chain", func(t *testing.T, f forgery) {
+		clear(f)
+		maps.Copy(f, contents(t, chat(t).export(t, Query{Users: []string{"alice", "carol"}})))
+		f.resign(t, testKey(7), func(m *verify.Manifest) { m.Query = json.RawMessage(`{"users":[],"all":true}`) })
+	}},
 	{"other-hash", "proof", func(t *testing.T, f forgery) {
 		f.line("proofs/c0.proof", 1, func(string) string { return base64.StdEncoding.EncodeToString(make([]byte, 32)) + "\n" })
 		f.resign(t, testKey(7), nil)
@@ -239,6 +250,9 @@ func TestCorpus(t *testing.T) {
 		}
 		if inGo != want[name] || inPage[i] != want[name] {
 			t.Errorf("%s: %q is wrong in Go, %q in the page, want %q", name, inGo, inPage[i], want[name])
+		}
+		if name == "good-group" && !bytes.Contains(out, []byte("4 relation events follow one another")) || name == "good-text" && bytes.Contains(out, []byte("follow one another")) {
+			t.Errorf("%s: what was held against what is not told: %s", name, out)
 		}
 		if broken := want[name] != ""; broken != (status == 3) || broken && !bytes.Contains(out, []byte("("+want[name]+")")) || !broken && status != 0 {
 			t.Errorf("%s: lishi-verify: status %d: %s", name, status, out)

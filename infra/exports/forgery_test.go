@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"lishi/cmd/lishi-verify/verify"
+	"lishi/events"
 	"lishi/events/merkle"
 )
 
@@ -165,4 +166,37 @@ func unzip(t *testing.T, path string) forgery {
 		f[entry.Name] = string(b)
 	}
 	return f
+}
+
+// What the log holds and does not count, also a revision that nobody could
+// decide on, hinders no export, and is not counted among those that follow one
+// another.
+func TestChainsOfWhatDoesNotCount(t *testing.T) {
+	w := chat(t)
+	valid := w.heads[group]
+	late, far := valid, valid
+	late.Revision, far.Revision = valid.Revision-1, valid.Revision+7
+	w.heads[group] = late
+	w.say(group, "dave", events.GroupJoined{GroupName: "研发"}) // revision of the last, which it names
+	spoken := w.heads[group]
+	w.say(group, "dave", events.GroupMemberQuit{GroupName: "研发"}) // on that
+	w.heads[group] = far
+	w.say(group, "dave", events.GroupJoined{GroupName: "研发"})
+	w.heads[group] = valid
+	w.say(group, "dave", events.GroupJoined{GroupName: "研发"})
+	if spoken.Revision != valid.Revision {
+		t.Fatal(spoken.Revision)
+	}
+	dir := w.export(t, Query{Conversations: []string{group.Key()}})
+	f, err := verify.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if r, err := verify.Package(f, verify.Options{}); err != nil || r.Chained != 5 {
+		t.Errorf("%d follow one another: %v", r.Chained, err)
+	}
+	if code := pageCodes(t, "", dir)[0]; code != "" {
+		t.Error(code)
+	}
 }

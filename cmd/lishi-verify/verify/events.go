@@ -29,6 +29,9 @@ func (v *verifier) events() error {
 	}
 	defer table.Close()
 	e := eventReader{verifier: v, rows: NewRows(table), counts: map[string]int64{}}
+	if e.chain, err = newChain(v.m.Query); err != nil {
+		return err
+	}
 	header, err := e.rows.Next()
 	if err != nil || len(header) < len(MessageColumns) || !slices.Equal(header[:len(MessageColumns)], MessageColumns) {
 		return broken("message", "messages.csv", "its header is not that of messages")
@@ -51,6 +54,7 @@ func (v *verifier) events() error {
 	if err != nil {
 		return err
 	}
+	v.chained = e.chain.held
 	return e.end()
 }
 
@@ -68,6 +72,7 @@ type eventReader struct {
 	proof  *bufio.Reader
 	found  int64
 	made   []byte
+	chain  *chain
 }
 
 func (e *eventReader) line(line []byte) error {
@@ -93,6 +98,9 @@ func (e *eventReader) line(line []byte) error {
 		return broken("event", where, "%q is not a position", says.LishiPosition)
 	}
 	if err := e.leaf(partition, offset, raw); err != nil {
+		return err
+	}
+	if err := e.chain.add(says.LishiPosition, &r); err != nil {
 		return err
 	}
 	e.counts[r.Type()]++
@@ -141,6 +149,7 @@ func (e *eventReader) begin(p *Partition) error {
 	}
 	in := bufio.NewReaderSize(f, 1<<16)
 	e.part, e.file, e.proof, e.found = p, f, in, 0
+	e.chain.next()
 	e.tree = tree{proof: func() (hash, error) {
 		line, err := in.ReadString('\n')
 		b, bad := base64.StdEncoding.Strict().DecodeString(strings.TrimSuffix(line, "\n"))

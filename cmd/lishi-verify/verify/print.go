@@ -20,6 +20,9 @@ func (r Result) Print(w io.Writer, o Options) {
 	for _, p := range r.Partitions {
 		fmt.Fprintf(w, "  %s: %d of the records %d to %d are here; the checkpoint of %d records covers them\n", p.Partition, p.Selected, p.First, p.Last, p.Size)
 	}
+	if r.Chained > 0 {
+		fmt.Fprintf(w, "  of the streams that are here whole, %d relation events follow one another without a gap\n", r.Chained)
+	}
 	var query bytes.Buffer
 	_ = json.Compact(&query, r.Query) // it was parsed with the manifest
 	fmt.Fprintf(w, "  asked by %s: %s\n  query %s\n", r.AskedBy, r.Reason, query.Bytes())

@@ -73,6 +73,7 @@ type File struct {
 //	checkpoint  a checkpoint is not the key's, or not the manifest's
 //	event       a line of events.jsonl is not its record's
 //	proof       a record is not at its offset under the checkpoint
+//	chain       a relation event of a whole stream does not follow the one before
 //	counts      the manifest counts other than there are
 //	message     a table does not say what the records say
 type Broken struct{ Code, Where, What string }
@@ -99,7 +100,8 @@ type Options struct {
 // Result is what holds of a package.
 type Result struct {
 	Manifest
-	Compared int // how many of the kept checkpoints are the package's own
+	Compared int   // how many of the kept checkpoints are the package's own
+	Chained  int64 // relation events of whole streams, each of which follows the one before
 }
 
 // Package verifies one.
@@ -113,7 +115,7 @@ func Package(f *Files, o Options) (Result, error) {
 			return Result{Manifest: v.m}, err
 		}
 	}
-	return Result{v.m, v.compared}, nil
+	return Result{v.m, v.compared, v.chained}, nil
 }
 
 type verifier struct {
@@ -122,6 +124,7 @@ type verifier struct {
 	m        Manifest
 	key      ed25519.PublicKey
 	compared int
+	chained  int64
 }
 
 // small reads a file that is small in every package.

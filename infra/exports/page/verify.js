@@ -215,6 +215,52 @@ function rowOf(position, record) {
   ]
 }
 
+/**
+ * Holds the relation events of whole streams against one another, by the log's own
+ * rule: one counts if its revision is the one after the newest that counts, and it
+ * names that one as its predecessor. Another counts for nothing; but whatever it
+ * names as its predecessor stands before it. Where that is missing an event was left out.
+ */
+class Chain {
+  /** What was asked for tells which streams must be whole. */
+  constructor(query) {
+    if (typeof query !== 'object' || query === null || Array.isArray(query)) throw new Broken('manifest', 'manifest.json', 'its query is none')
+    this.streams = []
+    this.all = false
+    for (const [name, value] of Object.entries(query)) {
+      if (value === null || value === '' || value === false || (Array.isArray(value) && value.length === 0) || name === 'formats' || name === 'zone') continue
+      if (name === 'all') this.all = true
+      else if (name === 'conversations' && Array.isArray(value)) this.streams = value
+      else if (name === 'conversations') throw new Broken('manifest', 'manifest.json', 'its query is none')
+      else {
+        this.streams = [] // what narrows
+        this.all = false
+        break
+      }
+    }
+  }
+
+  /** Another partition; a stream has all its events in one. */
+  next() {
+    this.heads = new Map()
+    this.seen = new Set()
+  }
+
+  add(position, record) {
+    const written = header(record, 'ce_revision')
+    if (written === '' || (!this.all && !this.streams.includes(record.key))) return
+    const revision = /^\d+$/.test(written) ? BigInt(written) : 0n
+    if (revision === 0n || revision >= 2n ** 64n) throw new Broken('chain', position, `${JSON.stringify(written)} is no revision`)
+    const id = header(record, 'ce_id').toLowerCase()
+    const prev = header(record, 'ce_prev').toLowerCase()
+    const before = this.heads.get(record.key) ?? { revision: 0n, id: '' }
+    if (revision === before.revision + 1n && prev === before.id) this.heads.set(record.key, { revision, id })
+    else if (prev !== '' && !this.seen.has(`${record.key}\n${prev}`))
+      throw new Broken('chain', position, `it is revision ${revision} of ${record.key} and follows the event ${prev}, which is not here`)
+    this.seen.add(`${record.key}\n${id}`)
+  }
+}
+
 const CHUNK = 1 << 20
 
 /** The bytes of a file, a piece at a time. */
@@ -390,6 +436,7 @@ class EventReader {
     this.texts = 0
     this.next = 0
     this.lines = 0
+    this.chain = new Chain(m.query)
   }
 
   async line(line) {
@@ -410,6 +457,7 @@ class EventReader {
     const offset = Number(digits)
     if (!Number.isSafeInteger(offset) || String(offset) !== digits) throw new Broken('event', where, `${JSON.stringify(position)} is not a position`)
     await this.leaf(partition, offset, record.raw)
+    this.chain.add(position, record)
     const type = typeOf(record)
     this.counts[type] = (this.counts[type] ?? 0) + 1
     await this.compare(position, record)
@@ -483,6 +531,7 @@ class EventReader {
     const proof = lines(this.need(name))
     this.part = part
     this.found = 0
+    this.chain.next()
     this.proof = proof
     this.tree = new Tree(async () => {
       const { value } = await proof.next()
