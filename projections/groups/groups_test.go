@@ -74,6 +74,33 @@ func TestGroups(t *testing.T) {
 	}
 }
 
+// Groups come in the order of joining, whatever happened to the member since.
+func TestTheOrderOfGroups(t *testing.T) {
+	log := projectiontest.NewLog(projectiontest.Layout)
+	w := projectiontest.Still(t, projectiontest.DB(t), log, groups.Projection{})
+	log.Now = func() time.Time { return w.Clock }
+	w.Start()
+	order := func() (ids string) {
+		for _, g := range w.Ask("m", groups.List{}).List.([]groups.Group) {
+			ids += g.GroupID
+		}
+		return ids
+	}
+	w.Register("o", "m")
+	first, second := w.Create("1", "o", "m"), w.Create("2", "o", "m")
+	w.Create("3", "m")
+	w.Do("o", second, events.GroupMemberMuted{UserID: "m", MutedUntil: 1})
+	w.Do("o", first, events.GroupRoleChanged{UserID: "m", Role: events.Admin})
+	if got := order(); got != "123" {
+		t.Errorf("with another role: %s", got)
+	}
+	w.Do("m", first, events.GroupMemberQuit{})
+	w.Do("m", first, events.GroupJoined{})
+	if got := order(); got != "231" {
+		t.Errorf("joined again: %s", got)
+	}
+}
+
 func TestMembers(t *testing.T) {
 	w := world(t)
 	w.Register("a", "b", "c", "d", "o")

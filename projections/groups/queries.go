@@ -56,7 +56,7 @@ func memberships(ctx context.Context, r projections.Reader, caller string) (ids 
 	roles = map[string]string{}
 	sql := fmt.Sprintf(`SELECT group_id, toString(argMax(role, offset)) AS now, argMax(joined, offset) AS since, any(toString(partition)) AS p
 		FROM %s WHERE user = {user:String}%s GROUP BY group_id HAVING now != ''
-		ORDER BY argMax(recorded, offset), p, since`, r.Table("user_groups"), r.UpTo())
+		ORDER BY argMaxIf(recorded, offset, toInt64(offset) = joined), p, since`, r.Table("user_groups"), r.UpTo())
 	err = r.Select(ctx, sql, []projections.Arg{{Name: "user", Value: caller}}, func(row projections.RowScanner) error {
 		var id, role, p string
 		var since int64

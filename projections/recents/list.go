@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -245,10 +244,15 @@ func contents(ctx context.Context, r projections.Reader, caller string, list []R
 			err := r.Select(ctx, fmt.Sprintf(sql, strings.Join(ors, " OR ")), args, func(row projections.RowScanner) error {
 				var key, sender, content string
 				var said int64
-				if err := row.Scan(&key, &sender, &content, &said); err != nil {
+				var offset uint64
+				if err := row.Scan(&key, &offset, &sender, &content, &said); err != nil {
 					return err
 				}
 				c := &list[places[key]]
+				if int64(offset) != c.head.at.Offset { // another one came meanwhile, perhaps not for the caller
+					c.head.current, older = false, append(older, places[key])
+					return nil
+				}
 				c.SendUserID, c.Content, c.Time, c.LastDate = sender, content, said, r.Dates.At(said)
 				return nil
 			})
@@ -258,12 +262,12 @@ func contents(ctx context.Context, r projections.Reader, caller string, list []R
 		}
 		return nil
 	}
-	err := read(current, "SELECT conversation, argMax(sender, offset), argMax(content, offset), argMax(said, offset) FROM "+
+	err := read(current, "SELECT conversation, max(offset), argMax(sender, offset), argMax(content, offset), argMax(said, offset) FROM "+
 		r.Table("last_messages")+" WHERE %s GROUP BY conversation")
 	if err != nil {
 		return err
 	}
-	err = read(older, "SELECT conversation, any(sender), any(content), any(said) FROM "+
+	err = read(older, "SELECT conversation, any(offset), any(sender), any(content), any(said) FROM "+
 		r.Table("messages")+" WHERE %s GROUP BY conversation")
 	if err != nil {
 		return err
@@ -298,7 +302,7 @@ func unread(ctx context.Context, r projections.Reader, caller string, list []Rec
 		if !ok {
 			mark.Offset = events.Start
 		}
-		if cut := history.Cut(h.seen, mark.Offset, math.MaxInt64); mark.Offset < h.at.Offset && len(cut) > 0 {
+		if cut := history.Cut(h.seen, mark.Offset, h.at.Offset+1); mark.Offset < h.at.Offset && len(cut) > 0 {
 			behind, ranges[i] = append(behind, i), cut
 		}
 	}

@@ -2,12 +2,15 @@ package recents_test
 
 import (
 	"fmt"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 
 	"lishi/events"
+	"lishi/projections/history"
 	"lishi/projections/projectiontest"
 	"lishi/projections/recents"
 )
@@ -98,6 +101,32 @@ func TestUnreadMentions(t *testing.T) {
 	mentions(1, "the first one read")
 	recall(w, "o", second)
 	mentions(0, "the second one recalled")
+}
+
+// What is said behind somebody's back while their list is being read is not
+// shown to them.
+func TestAMessageThatComesWhileTheListIsRead(t *testing.T) {
+	db := &projectiontest.Faulty{DB: projectiontest.DB(t)}
+	w := projectiontest.Still(t, db, projectiontest.NewLog(projectiontest.Layout), history.Projection{}, recents.Projection{})
+	w.Start()
+	w.Register("o", "m")
+	g := w.Create("g", "o", "m")
+	w.Tell("o", g, "for both")
+	w.Settle()
+	var once sync.Once
+	db.Set(func(c projectiontest.Call) error {
+		if strings.Contains(c.SQL, "argMax(content, offset)") {
+			once.Do(func() {
+				w.Do("o", g, events.GroupMemberRemoved{UserID: "m"})
+				w.Tell("o", g, "for o alone")
+				w.Settle()
+			})
+		}
+		return nil
+	}, nil)
+	if got := brief(list(w, "m")); got != "g:for both:1" {
+		t.Errorf("m is shown %s", got)
+	}
 }
 
 func TestAGroupThatWasLeftStaysAsItWas(t *testing.T) {
