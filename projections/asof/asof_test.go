@@ -50,6 +50,8 @@ func questions() []question {
 		}
 		for _, g := range clubs {
 			qs = append(qs, question{me, history.LoadGroup{GroupID: g.ID}}, question{me, history.LoadGroup{GroupID: g.ID, Page: 2, PageSize: 3}},
+				question{me, history.LoadGroup{GroupID: g.ID, Before: place(g, 20), Limit: 1}}, question{me, history.LoadGroup{GroupID: g.ID, After: place(g, 9), Limit: 4}},
+				question{me, groups.Users{GroupID: g.ID, After: "ann", Limit: 1}},
 				question{me, groups.Users{GroupID: g.ID}}, question{me, groups.Get{GroupID: g.ID}},
 				question{me, search.Messages{Text: "天气", GroupID: g.ID}})
 		}
@@ -62,6 +64,11 @@ func questions() []question {
 	pair := events.PairStream("ann", "bob")
 	return append(qs, question{"", history.Whole{Conversation: pair.Key()}}, question{"", friends.Pair{Stream: pair}},
 		question{"", search.Whole{Conversation: pair.Key(), Text: "hello"}})
+}
+
+// place is a position in the partition of a conversation.
+func place(s events.Stream, offset int64) string {
+	return events.Position{Partition: projectiontest.Layout.Partition(s), Offset: offset}.String()
 }
 
 // told is an answer as its caller gets it, but for who was online.

@@ -2,6 +2,7 @@ package asof_test
 
 import (
 	"fmt"
+	"testing"
 	"time"
 
 	"pgregory.net/rapid"
@@ -17,7 +18,16 @@ type life struct {
 
 	said    []events.Recorded // messages
 	asked   []events.Recorded // applications for friendship
+	invited []invited         // applications and invitations of groups
 	folders []events.Recorded
+	types   map[string]int // how many of each happened and count
+}
+
+// invited is an application for a group, or an invitation: who is to verify it.
+type invited struct {
+	in          events.Stream
+	id          events.ID
+	actor, user string
 }
 
 var (
@@ -30,12 +40,26 @@ var (
 func (l *life) pick(from []string) string { return rapid.SampledFrom(from).Draw(l.rt, "pick") }
 func (l *life) chance(n int) bool         { return rapid.IntRange(1, n).Draw(l.rt, "chance") == 1 }
 
+// do lets something happen: now and then by an import, and now and then twice, of
+// which the second is void.
 func (l *life) do(actor string, s events.Stream, body events.Body) events.Recorded {
-	return l.Record(l.Event(actor, s, body))
+	e := l.Event(actor, s, body)
+	if e.Imported = l.chance(8); e.Imported {
+		e.Time = e.Time.Add(-1000 * time.Hour)
+	}
+	r := l.Record(e)
+	if v := l.Tail.Book().Of(s); !v.Void(r.Position.Offset) {
+		l.types[body.Type()]++
+	}
+	if l.chance(16) {
+		l.Record(e)
+	}
+	return r
 }
 
 // begin makes people who have something to do with one another.
 func (l *life) begin() {
+	l.types = map[string]int{}
 	l.Register(people[:3]...)
 	l.Befriend("ann", "bob")
 	l.Befriend("cyd", "ann")
@@ -52,7 +76,9 @@ func (l *life) step() {
 	}
 	if l.chance(3) && len(l.said) > 0 {
 		m := rapid.SampledFrom(l.said).Draw(l.rt, "message")
-		if l.chance(4) {
+		if g, ok := l.Tail.Book().Relations(m.Stream).Group(m.Stream); ok && l.chance(8) {
+			l.do(g.Owner, m.Stream, events.MessageRecalled{Message: m.Position, Sender: m.Actor})
+		} else if l.chance(4) {
 			l.do(m.Actor, m.Stream, events.MessageRecalled{Message: m.Position, Sender: m.Actor})
 		} else {
 			l.do(m.Actor, m.Stream, events.MessageEdited{Message: m.Position, Content: events.Content{Plain: l.pick(sayings)}})
@@ -97,7 +123,7 @@ func (l *life) pair(me, you string, s events.Stream) {
 	if len(l.folders) > 0 && l.chance(2) {
 		folder = rapid.SampledFrom(l.folders).Draw(l.rt, "folder").ID.String()
 	}
-	switch rapid.IntRange(0, 17).Draw(l.rt, "pair") {
+	switch rapid.IntRange(0, 19).Draw(l.rt, "pair") {
 	case 0:
 		l.asked = append(l.asked, l.do(me, s, events.FriendApplied{Remark: "my " + you, FriendGroupID: folder, ExpiresAt: 1 << 50}))
 	case 1, 2:
@@ -110,6 +136,14 @@ func (l *life) pair(me, you string, s events.Stream) {
 		l.do(me, s, events.FriendAgreed{Application: application, Applicant: you, Remark: "dear " + you, FriendGroupID: folder})
 	case 3:
 		l.do(me, s, events.FriendRemoved{})
+	case 18:
+		if len(l.asked) > 0 {
+			a := rapid.SampledFrom(l.asked).Draw(l.rt, "application")
+			l.do(a.Stream.Other(a.Actor), a.Stream, events.FriendRefused{Application: a.ID, Applicant: a.Actor})
+		}
+	case 19:
+		m := l.do(me, s, events.MessageSent{Content: events.Content{Plain: l.pick(sayings)}, Strangers: true})
+		l.keep(m)
 	case 4, 8:
 		l.do(me, s, events.FriendBlocked{})
 	case 5:
@@ -123,9 +157,12 @@ func (l *life) pair(me, you string, s events.Stream) {
 
 func (l *life) group(me, you string, s events.Stream) {
 	g, there := l.Tail.Book().Relations(s).Group(s)
-	switch what := rapid.IntRange(0, 19).Draw(l.rt, "group"); {
+	switch what := rapid.IntRange(0, 23).Draw(l.rt, "group"); {
 	case !there:
-		l.do(me, s, events.GroupCreated{GroupName: "G" + s.ID, GroupImg: s.ID, JoinMode: events.JoinOpen})
+		invitation := events.NewID(s.Key(), me, "invitation")
+		l.do(me, s, events.GroupCreated{GroupName: "G" + s.ID, GroupImg: s.ID, JoinMode: events.JoinOpen,
+			Invitations: []events.Invitation{{ID: invitation, UserID: you, ExpiresAt: 1 << 50}}})
+		l.invited = append(l.invited, invited{s, invitation, me, you})
 	case g.Deleted:
 		l.do(me, s, events.MessageSent{Content: events.Content{Plain: "void"}})
 	case what == 0:
@@ -144,14 +181,55 @@ func (l *life) group(me, you string, s events.Stream) {
 		l.do(g.Owner, s, events.GroupOwnerChanged{UserID: you})
 	case what == 9 && l.chance(4):
 		l.do(g.Owner, s, events.GroupDeleted{})
+	case what == 20:
+		l.invited = append(l.invited, invited{s, l.do(me, s, events.GroupApplied{GroupName: g.Name, ExpiresAt: 1 << 50}).ID, me, me})
+	case what == 21:
+		l.invited = append(l.invited, invited{s, l.do(g.Owner, s, events.GroupInvited{GroupName: g.Name, UserID: you, ExpiresAt: 1 << 50}).ID, g.Owner, you})
+	case what > 21 && len(l.invited) > 0:
+		i := rapid.SampledFrom(l.invited).Draw(l.rt, "invited")
+		state := rapid.SampledFrom([]string{events.Agreed, events.Agreed, events.Refused}).Draw(l.rt, "state")
+		if i.actor == i.user {
+			l.do(g.Owner, i.in, events.GroupApplicationVerified{GroupName: g.Name, Application: i.id, UserID: i.user, State: state})
+		} else {
+			l.do(i.user, i.in, events.GroupInvitationVerified{GroupName: g.Name, Application: i.id, Inviter: i.actor, State: state})
+		}
 	default:
 		l.talk(me, s)
 	}
 }
 
 func (l *life) talk(me string, s events.Stream) {
-	m := l.do(me, s, events.MessageSent{Content: events.Content{Plain: l.pick(sayings)}})
-	if !l.Tail.Book().Of(s).Void(m.Position.Offset) {
+	l.keep(l.do(me, s, events.MessageSent{Content: events.Content{Plain: l.pick(sayings)}}))
+}
+
+// keep remembers a message that counts.
+func (l *life) keep(m events.Recorded) {
+	if !l.Tail.Book().Of(m.Stream).Void(m.Position.Offset) {
 		l.said = append(l.said, m)
+	}
+}
+
+// Histories have everything in them that can happen in a chat.
+func TestLives(t *testing.T) {
+	types := map[string]int{}
+	checks(t, "10")
+	rapid.Check(t, func(rt *rapid.T) {
+		l := &life{World: projectiontest.Still(t, nil, projectiontest.NewLog(projectiontest.Layout)), rt: rt}
+		l.begin()
+		for range 150 {
+			l.step()
+		}
+		for name, n := range l.types {
+			types[name] += n
+		}
+	})
+	for _, name := range events.Types() {
+		switch name {
+		case "log.opened", "checkpoint.signed", "key.changed", "look.taken": // no read model has rows of these
+		default:
+			if types[name] == 0 {
+				t.Errorf("%s never happened", name)
+			}
+		}
 	}
 }
