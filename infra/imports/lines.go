@@ -12,9 +12,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"lishi/events"
@@ -124,33 +126,53 @@ func (s *Source) read(zone *time.Location, each func(number int, l Line, bad *Ba
 		defer z.Close()
 		r = z
 	}
-	lines := bufio.NewScanner(r)
-	lines.Buffer(make([]byte, 0, 1<<16), maxLine)
+	lines := bufio.NewReaderSize(r, 1<<16)
 	seen := map[events.ID]int{}
-	n := 0
-	for lines.Scan() {
-		n++
-		raw := lines.Bytes()
-		if len(bytes.TrimSpace(raw)) == 0 {
-			continue
+	var raw []byte
+	for n := 1; ; n++ {
+		var long, end bool
+		if raw, long, end, err = readLine(lines, raw[:0]); err != nil {
+			return fmt.Errorf("%s: after line %d: %w", s.Name, n-1, err)
 		}
-		l, bad := parse(raw, zone)
-		if bad != nil {
-			bad.File, bad.Number = s.Name, n
-		} else {
-			s.identify(&l, seen)
+		if n == 1 {
+			raw = bytes.TrimPrefix(raw, []byte("\ufeff")) // as some programs begin a file of UTF-8
 		}
-		if err := each(n, l, bad); err != nil {
-			return err
+		if long || len(bytes.TrimSpace(raw)) > 0 {
+			l, bad := parse(raw, zone)
+			if long {
+				bad = &BadLine{Reason: "too_long", Detail: fmt.Sprintf("the line has more than %d bytes", maxLine)}
+			}
+			if bad != nil {
+				bad.File, bad.Number = s.Name, n
+			} else {
+				s.identify(&l, seen)
+			}
+			if err := each(n, l, bad); err != nil {
+				return err
+			}
+		}
+		if end {
+			return nil
 		}
 	}
-	if err := lines.Err(); err != nil {
-		if errors.Is(err, bufio.ErrTooLong) {
-			return &BadLine{s.Name, n + 1, "too_long", fmt.Sprintf("the line has more than %d bytes", maxLine)}
+}
+
+// readLine appends the next line, without its end, to b; of one with more than
+// maxLine bytes the beginning. end: it is the last.
+func readLine(in *bufio.Reader, b []byte) (line []byte, long, end bool, err error) {
+	for {
+		part, err := in.ReadSlice('\n')
+		if b = append(b, part...); len(b) > maxLine {
+			b, long = b[:maxLine], true
 		}
-		return fmt.Errorf("%s: after line %d: %w", s.Name, n, err)
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+		case errors.Is(err, io.EOF):
+			return b, long, true, nil
+		default:
+			return bytes.TrimSuffix(b, []byte{'\n'}), long, false, err
+		}
 	}
-	return nil
 }
 
 // identify gives the line its id: source, time, from, to, text, and which of
@@ -161,6 +183,31 @@ func (s *Source) identify(l *Line, seen map[events.ID]int) {
 	nth := seen[what]
 	seen[what] = nth + 1
 	l.id = what.Derive(fmt.Sprint(nth))
+}
+
+// halfSurrogate finds \uD800 to \uDFFF without the other half in JSON:
+// encoding/json would put U+FFFD in its place, which is another text.
+func halfSurrogate(raw []byte) bool {
+	unit := func(i int) rune {
+		if i+6 > len(raw) || raw[i] != '\\' || raw[i+1] != 'u' {
+			return 0
+		}
+		n, _ := strconv.ParseUint(string(raw[i+2:i+6]), 16, 16)
+		return rune(n)
+	}
+	for i := 0; i < len(raw); i++ {
+		if raw[i] != '\\' {
+			continue
+		}
+		if r := unit(i); utf16.IsSurrogate(r) {
+			if utf16.DecodeRune(r, unit(i+6)) == utf8.RuneError {
+				return true
+			}
+			i += 6
+		}
+		i++ // what is escaped
+	}
+	return false
 }
 
 func parse(raw []byte, zone *time.Location) (Line, *BadLine) {
@@ -179,6 +226,9 @@ func parse(raw []byte, zone *time.Location) (Line, *BadLine) {
 	}
 	if err := json.Unmarshal(raw, &in); err != nil {
 		return bad("bad_request", "%v", err)
+	}
+	if halfSurrogate(raw) {
+		return bad("bad_request", "half a surrogate pair")
 	}
 	for name, v := range map[string]*string{"time": in.Time, "from": in.From, "text": in.Text} {
 		if v == nil {

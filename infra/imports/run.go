@@ -172,8 +172,9 @@ func (im *Importer) progress(begun time.Time, last bool) {
 	}
 }
 
-// scan validates every line and collects those that a user, a group, a
-// membership or a friendship is seen in for the first time, in order.
+// scan validates every line and collects those that are not in the log yet and
+// that a user, a group, a membership or a friendship is seen in for the first
+// time, in order.
 func (im *Importer) scan(ctx context.Context, s *Source) (lines []Line, err error) {
 	bad := 0
 	seen := map[fact]bool{}
@@ -195,6 +196,9 @@ func (im *Importer) scan(ctx context.Context, s *Source) (lines []Line, err erro
 				return b
 			}
 			return nil
+		}
+		if im.known.has(l.id) {
+			return nil // who has left since is not brought back
 		}
 		l.Text = "" // the facts need none
 		first(fact{l.stream(), l.From}, l)
@@ -252,7 +256,10 @@ func (im *Importer) member(ctx context.Context, l *Line) error {
 		return nil
 	}
 	im.done[fact{s, l.From}] = true
-	if _, ok := im.tail.Book().Relations(s).Member(s, l.From, events.Now); ok {
+	if m, ok := im.tail.Book().Relations(s).Member(s, l.From, events.Now); ok {
+		if until := time.UnixMilli(m.MutedUntil); until.After(time.Now()) {
+			return fmt.Errorf("%s is muted in group %q until %s; nothing they said can be added before", l.From, l.Group, until.UTC().Format(time.RFC3339))
+		}
 		return nil
 	}
 	im.sum.Joined++
@@ -265,7 +272,10 @@ func (im *Importer) friends(ctx context.Context, l *Line) error {
 		return nil
 	}
 	im.done[fact{s, ""}] = true
-	if im.tail.Book().Relations(s).FriendsAt(s, events.Now) {
+	switch pair := im.tail.Book().Relations(s).Pair(s); {
+	case pair.Blocked(s.ID) || pair.Blocked(s.Peer):
+		return fmt.Errorf("one of %s and %s has blocked the other; nothing can be added to what they said while that is so", s.ID, s.Peer)
+	case pair.Friends:
 		return nil
 	}
 	im.sum.Friends++

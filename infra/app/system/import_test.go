@@ -15,13 +15,13 @@ import (
 const lines = `{"time":"2020-01-02 03:04:05","from":"小 [明]|1","to":"红","text":"第一句"}
 {"time":"2020-01-02 03:04:05","from":"小 [明]|1","to":"红","text":"第一句"}
 {"time":"2020-01-02 03:04:04","from":"红","to":"小 [明]|1","text":"earlier on the clock, later in the log"}
-{"time":"2020-01-02 03:05:00","from":"a","group":"room","text":"hello"}
+{"time":"2020-01-02 03:05:00","from":"a","group":"room","text":"hello \\ud83d \ud83d\ude00"}
 {"time":"2020-01-02 03:06:00","from":"b","group":"room","text":"hi"}
 `
 
 func TestImport(t *testing.T) {
 	dir, file := t.TempDir(), filepath.Join(t.TempDir(), "chat.jsonl")
-	if err := os.WriteFile(file, []byte(lines), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("\ufeff"+lines), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	summary := func(args ...string) map[string]any {
@@ -55,7 +55,7 @@ func TestImport(t *testing.T) {
 		t.Fatalf("history: %v", rows)
 	}
 	room := s.must("b", "/group/loadMoreMessage", object{"groupId": "room"}).list()
-	if len(room) != 2 || room[0]["sendUserId"] != "a" {
+	if len(room) != 2 || room[0]["sendUserId"] != "a" || room[0]["talkContent"] != `hello \ud83d 😀` {
 		t.Fatalf("room: %v", room)
 	}
 	// Imported messages count as read, and nobody is told of them.
@@ -74,21 +74,38 @@ func TestImport(t *testing.T) {
 	if code != 1 || !strings.Contains(errs, fmt.Sprint(s.cmd.Process.Pid)) {
 		t.Fatalf("import beside a running server: exit %d, %s", code, errs)
 	}
+	// Importing again brings nobody back.
+	s.must("b", "/group/quitGroup", object{"groupId": "room", "uniqueNo": no()})
+	s.must("红", "/friend/deleteFriend", object{"friendId": "小 [明]|1", "uniqueNo": no()})
+	s.must("红", "/friend/blockFriend", object{"userId": "小 [明]|1", "uniqueNo": no()})
+	s.terminate()
+	again := summary(file)
+	for name, want := range map[string]float64{"messages": 0, "users": 0, "joined": 0, "friends": 0, "known": 5} {
+		if again[name] != want {
+			t.Errorf("after the two had left: %s is %v, want %v", name, again[name], want)
+		}
+	}
+	_, errs, code = run(t, strings.NewReader(strings.ReplaceAll(lines, "第一句", "第二句")), "import", "--data", dir, "-")
+	if code != 1 || !strings.Contains(errs, "has blocked the other") {
+		t.Errorf("into a conversation that is blocked: exit %d, %s", code, errs)
+	}
 }
 
 func TestImportBadLines(t *testing.T) {
 	for name, tc := range map[string]struct{ line, want string }{
-		"not json":  {`{"time"`, "bad_request"},
-		"no time":   {`{"from":"a","to":"b","text":"x"}`, "time is missing"},
-		"bad time":  {`{"time":"yesterday","from":"a","to":"b","text":"x"}`, "yyyy-MM-dd"},
-		"both":      {`{"time":"2020-01-01 00:00:00","from":"a","to":"b","group":"g","text":"x"}`, "exactly one"},
-		"neither":   {`{"time":"2020-01-01 00:00:00","from":"a","text":"x"}`, "exactly one"},
-		"self":      {`{"time":"2020-01-01 00:00:00","from":"a","to":"a","text":"x"}`, "the same"},
-		"empty":     {`{"time":"2020-01-01 00:00:00","from":"a","to":"b","text":""}`, "text is empty"},
-		"long id":   {`{"time":"2020-01-01 00:00:00","from":"` + strings.Repeat("a", 65) + `","to":"b","text":"x"}`, "too_long"},
-		"long text": {`{"time":"2020-01-01 00:00:00","from":"a","to":"b","text":"` + strings.Repeat("a", 16385) + `"}`, "too_long"},
-		"control":   {`{"time":"2020-01-01 00:00:00","from":"a\u0001","to":"b","text":"x"}`, "control"},
-		"not utf-8": {"{\"time\":\"2020-01-01 00:00:00\",\"from\":\"a\",\"to\":\"b\",\"text\":\"\xff\"}", "not UTF-8"},
+		"not json":         {`{"time"`, "bad_request"},
+		"no time":          {`{"from":"a","to":"b","text":"x"}`, "time is missing"},
+		"bad time":         {`{"time":"yesterday","from":"a","to":"b","text":"x"}`, "yyyy-MM-dd"},
+		"both":             {`{"time":"2020-01-01 00:00:00","from":"a","to":"b","group":"g","text":"x"}`, "exactly one"},
+		"neither":          {`{"time":"2020-01-01 00:00:00","from":"a","text":"x"}`, "exactly one"},
+		"self":             {`{"time":"2020-01-01 00:00:00","from":"a","to":"a","text":"x"}`, "the same"},
+		"empty":            {`{"time":"2020-01-01 00:00:00","from":"a","to":"b","text":""}`, "text is empty"},
+		"long id":          {`{"time":"2020-01-01 00:00:00","from":"` + strings.Repeat("a", 65) + `","to":"b","text":"x"}`, "too_long"},
+		"long text":        {`{"time":"2020-01-01 00:00:00","from":"a","to":"b","text":"` + strings.Repeat("a", 16385) + `"}`, "too_long"},
+		"control":          {`{"time":"2020-01-01 00:00:00","from":"a\u0001","to":"b","text":"x"}`, "control"},
+		"half a surrogate": {`{"time":"2020-01-01 00:00:00","from":"a","to":"b","text":"\\\ud83d \ud83d\ude00 \ude00"}`, "half a surrogate pair"},
+		"long line":        {`{"time":"2020-01-01 00:00:00","from":"a","to":"b","text":"` + strings.Repeat("a", 3<<20) + `"}`, "too_long"},
+		"not utf-8":        {"{\"time\":\"2020-01-01 00:00:00\",\"from\":\"a\",\"to\":\"b\",\"text\":\"\xff\"}", "not UTF-8"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
