@@ -70,7 +70,9 @@ SQL of theirs it must know the names: --engine-databases lishi,shop.`,
 		defer func() { err = errors.Join(err, e.Close()) }()
 		h := e.Handler()
 		if cfg.EnginePassword != "" {
-			h = chdb.Authorised(cfg.EngineUser, cfg.EnginePassword, h)
+			h = ownPages(chdb.Authorised(cfg.EngineUser, cfg.EnginePassword, h))
+		} else {
+			h = localOnly(h)
 		}
 		fmt.Fprintf(p.out, "ClickHouse %s on %s://%s/, data in %s\n", chdb.Version(), scheme, l.Addr(), filepath.Join(cfg.Data, "clickhouse"))
 		return chdb.Serve(c.Context(), l, h)

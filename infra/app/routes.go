@@ -29,7 +29,7 @@ func (n *node) routes() http.Handler {
 	mux.Handle("GET /api/openapi.yaml", described(api.OpenAPI))
 	mux.Handle("GET /api/asyncapi.yaml", described(api.AsyncAPI))
 	if n.cfg.Demo {
-		mux.Handle("GET /demo/people", demoPeople(n.keys))
+		mux.Handle("GET /demo/people", localOnly(demoPeople(n.keys)))
 	}
 	files, urls := web.Serve(web.Dist), n.server.HTTP()
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -156,8 +157,12 @@ func loopback(addr string) bool {
 	if err != nil {
 		return false
 	}
-	ip := net.ParseIP(host)
-	return host == "localhost" || (ip != nil && ip.IsLoopback())
+	return loopbackHost(host)
+}
+
+func loopbackHost(host string) bool {
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
 // debug serves Go's profiles on an address of their own until ctx ends.
@@ -176,7 +181,7 @@ func debug(ctx context.Context, addr string) error {
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	s := wire.NewServer(mux)
+	s := wire.NewServer(localOnly(mux))
 	s.WriteTimeout = 0 // a profile takes as long as it was asked to
 	go s.Serve(l)
 	context.AfterFunc(ctx, func() { s.Close() })

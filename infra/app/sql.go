@@ -73,7 +73,7 @@ func (n *node) serveSQL(l net.Listener, trusted []netip.Prefix, served chan<- er
 		return func(context.Context) {}
 	}
 	base, cancel := context.WithCancel(context.Background())
-	server := wire.NewServer(behindProxies(trusted, n.sql))
+	server := wire.NewServer(behindProxies(trusted, ownPages(n.sql)))
 	server.ReadTimeout = time.Minute
 	server.BaseContext = func(net.Listener) context.Context { return base }
 	return serveSide("sql", server, l, n.logger, served, cancel)

@@ -1,7 +1,11 @@
 package system
 
 import (
+	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -67,5 +71,41 @@ func TestEngineOutage(t *testing.T) {
 	send("after")
 	if n := len(s.history("b", "a")); n != 3 {
 		t.Fatalf("%d rows", n)
+	}
+}
+
+// Without a password the engine does what any program of the machine asks, but not
+// what a page of the web lets a browser of the machine ask.
+func TestEngineObeysNoPages(t *testing.T) {
+	dir, addr := t.TempDir(), freeAddr(t)
+	engine(t, dir, addr)
+	file := filepath.Join(dir, "written")
+	ask := func(host, origin string) int {
+		r, err := http.NewRequest(http.MethodPost, "http://"+addr+"/", strings.NewReader("SELECT 1 INTO OUTFILE '"+file+"' TRUNCATE"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = host
+		r.Header.Set("Content-Type", "text/plain") // which pages may send anywhere
+		if origin != "" {
+			r.Header.Set("Origin", origin)
+		}
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		return answer.StatusCode
+	}
+	for host, origin := range map[string]string{addr: "https://evil.example", "evil.example": "http://evil.example"} {
+		if got := ask(host, origin); got != http.StatusForbidden {
+			t.Errorf("a page of %s is answered with %d", origin, got)
+		}
+		if _, err := os.Stat(file); err == nil {
+			t.Fatal("it wrote a file")
+		}
+	}
+	if got := ask(addr, ""); got != http.StatusOK {
+		t.Errorf("a program is answered with %d", got)
 	}
 }
