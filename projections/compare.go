@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"lishi/events"
 )
 
@@ -146,10 +148,10 @@ func (c comparison) table(ctx context.Context, t Table) (d Difference, differ bo
 }
 
 func (c comparison) both(ctx context.Context, t Table, live, next string) (was, is map[area]Digest, err error) {
-	if was, err = c.digests(ctx, live, t); err == nil {
-		is, err = c.digests(ctx, next, t)
-	}
-	return was, is, err
+	var two errgroup.Group
+	two.Go(func() (err error) { was, err = c.digests(ctx, live, t); return err })
+	two.Go(func() (err error) { is, err = c.digests(ctx, next, t); return err })
+	return was, is, two.Wait()
 }
 
 // lying is a build's rows as they lie: one that was written again after a crash
