@@ -124,6 +124,13 @@ type heldFrame struct {
 
 func (h *heldFrame) size() int { return h.push.size + len(h.success) + 64 }
 
+// held is what a connection holds back.
+type held struct {
+	frames   []heldFrame
+	size     int
+	overflow bool // pushes were dropped: the backlog has to bring them
+}
+
 // maxAnswered bounds what a connection that is not logged in remembers.
 const maxAnswered = 4096
 
@@ -131,7 +138,9 @@ const maxAnswered = 4096
 func (c *session) hold() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.holding = true
+	if c.held == nil {
+		c.held = &held{}
+	}
 	c.gate.Store(true)
 }
 
@@ -159,32 +168,33 @@ func (c *session) keep(h heldFrame) bool {
 	return c.keepLocked(h)
 }
 
-func (c *session) keepLocked(h heldFrame) bool {
-	if !c.holding || c.gone {
+func (c *session) keepLocked(f heldFrame) bool {
+	h := c.held
+	if h == nil || c.gone {
 		return c.gone
 	}
-	if h.success == nil {
-		if c.overflow {
+	if f.success == nil {
+		if h.overflow {
 			return true
 		}
-		if c.heldSize+h.size() > c.server.heldLimit() {
-			c.overflow = true
-			c.dropPushes(func(*heldFrame) bool { return true })
+		if h.size+f.size() > c.server.heldLimit() {
+			h.overflow = true
+			h.dropPushes(func(*heldFrame) bool { return true })
 			return true
 		}
 	}
-	c.heldSize += h.size()
-	c.held = append(c.held, h)
+	h.size += f.size()
+	h.frames = append(h.frames, f)
 	return true
 }
 
-// dropPushes forgets held pushes, never successes. The caller holds mu.
-func (c *session) dropPushes(which func(*heldFrame) bool) {
-	c.held = slices.DeleteFunc(c.held, func(h heldFrame) bool {
-		if h.success != nil || !which(&h) {
+// dropPushes forgets held pushes, never successes. The caller holds the session's mu.
+func (h *held) dropPushes(which func(*heldFrame) bool) {
+	h.frames = slices.DeleteFunc(h.frames, func(f heldFrame) bool {
+		if f.success != nil || !which(&f) {
 			return false
 		}
-		c.heldSize -= h.size()
+		h.size -= f.size()
 		return true
 	})
 }
@@ -199,16 +209,20 @@ func (s *Server) backlogLimit() int { return s.o.Wire.QueueLimit / 4 }
 func (c *session) flushBefore(cursor events.Cursor) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	rest := c.held[:0]
-	for _, h := range c.held {
-		if h.offset > cursor[c.server.partitions[h.part]] {
-			rest = append(rest, h)
+	h := c.held
+	if h == nil { // it is closing
+		return
+	}
+	rest := h.frames[:0]
+	for _, f := range h.frames {
+		if f.offset > cursor[c.server.partitions[f.part]] {
+			rest = append(rest, f)
 			continue
 		}
-		c.heldSize -= h.size()
-		c.sendHeld(h)
+		h.size -= f.size()
+		c.sendHeld(f)
 	}
-	c.held = rest
+	h.frames = rest
 }
 
 func (c *session) sendHeld(h heldFrame) {
@@ -225,18 +239,21 @@ func (c *session) sendHeld(h heldFrame) {
 func (c *session) release(reached events.Cursor, backlog bool) (done bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.overflow {
+	h := c.held
+	if h == nil { // it is closing
+		return true
+	}
+	if h.overflow {
 		return false
 	}
 	if backlog {
 		c.sendFrame(backlogDelivered(reached))
 		c.server.o.Metrics.Pushed("15", 1)
 	}
-	for _, h := range c.held {
-		c.sendHeld(h)
+	for _, f := range h.frames {
+		c.sendHeld(f)
 	}
-	c.held, c.heldSize, c.answered = nil, 0, nil
-	c.holding = false
+	c.held, c.answered = nil, nil
 	c.gate.Store(false)
 	return true
 }
@@ -279,13 +296,13 @@ func (c *session) succeed(r *reply) {
 func (c *session) postpone(p events.Position, b []byte) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if (c.bound == nil || c.holding) && !c.gone && len(c.answered) < maxAnswered {
+	if (c.bound == nil || c.held != nil) && !c.gone && len(c.answered) < maxAnswered {
 		if c.answered == nil {
 			c.answered = map[events.Position]struct{}{}
 		}
 		c.answered[p] = struct{}{}
 	}
-	return c.holding && c.keepLocked(heldFrame{part: c.server.index(p.Partition), offset: p.Offset, success: slices.Clone(b)})
+	return c.held != nil && c.keepLocked(heldFrame{part: c.server.index(p.Partition), offset: p.Offset, success: slices.Clone(b)})
 }
 
 func (c *session) write(r *reply, out func([]byte)) {

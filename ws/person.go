@@ -95,8 +95,12 @@ func (h *hub) enter(user string, at time.Time, held bool) *person {
 	defer s.mu.Unlock()
 	s.sweep(at, now)
 	if p = s.people[user]; p == nil {
+		hole := string(appendText(nil, user))
+		if quoted := hole[1 : len(hole)-1]; quoted == user {
+			user = quoted // one string for both
+		}
 		p = &person{
-			id: user, hole: string(appendText(nil, user)), seen: make([]atomic.Int64, h.partitions),
+			id: user, hole: hole, seen: make([]atomic.Int64, h.partitions),
 			tokens: h.burst, filled: now,
 		}
 		s.people[user] = p

@@ -41,12 +41,16 @@ func backlogDelivered(reached events.Cursor) *Frame {
 // to the new meeting is brought by the backlog too.
 func (c *session) meetAgain() events.Cursor {
 	c.mu.Lock()
-	c.overflow = false
+	if c.held != nil {
+		c.held.overflow = false
+	}
 	c.mu.Unlock()
 	joined := c.meet()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.dropPushes(func(h *heldFrame) bool { return h.offset <= joined[c.server.partitions[h.part]] })
+	if c.held != nil {
+		c.held.dropPushes(func(h *heldFrame) bool { return h.offset <= joined[c.server.partitions[h.part]] })
+	}
 	return joined
 }
 

@@ -34,10 +34,9 @@ type session struct {
 	actor    commands.Actor
 	expires  int64  // Unix milliseconds; 0: never
 	keys     uint64 // Server.keys then
-	patience float64
-	refilled time.Duration // of patience: refusals for the rate that are still put up with
-	failed   int32         // logins
-	known    bool          // the actor is registered
+	patience *patience
+	failed   int32 // logins
+	known    bool  // the actor is registered
 
 	place int32 // among the deadlines, which guard it
 
@@ -55,12 +54,9 @@ type session struct {
 	// are of all. An entry is changed and read under its partition's fold lock.
 	joining atomic.Pointer[[]bool]
 
-	mu       sync.Mutex
-	gone     bool
-	holding  bool // pushes and successes wait in held
-	overflow bool // pushes were dropped from held: the backlog has to bring them
-	held     []heldFrame
-	heldSize int
+	mu   sync.Mutex
+	gone bool
+	held *held // where pushes and successes wait; nil: they don't
 	// answered are positions that this connection got as results while nothing
 	// was delivered to it: a backlog does not bring them again.
 	answered map[events.Position]struct{}
@@ -69,7 +65,7 @@ type session struct {
 }
 
 func newSession(s *Server, conn *wire.Conn, from string) *session {
-	c := &session{server: s, conn: conn, from: from, patience: s.patience(), refilled: s.hub.since(s.o.Now())}
+	c := &session{server: s, conn: conn, from: from}
 	s.deadlines.set(c, s.o.LoginTimeout)
 	return c
 }
@@ -309,17 +305,26 @@ func (c *session) refuseAfter(q *request, bad *commands.Refusal, wait time.Durat
 	c.server.count(q.url, bad, started)
 }
 
-// patience is how many refusals for the rate a connection may have at once; they
-// are forgiven as fast as the rate allows requests.
-func (s *Server) patience() float64 { return max(100, 4*float64(s.o.Burst)) }
+// patience is how many refusals for the rate are still put up with on a connection;
+// they are forgiven as fast as the rate allows requests. One without any has none.
+type patience struct {
+	left   float64
+	filled time.Duration
+}
 
 // flood closes a connection that goes on in spite of rate_limited.
 func (c *session) flood(bad *commands.Refusal, now time.Time) error {
 	if bad.Reason != commands.RateLimited {
 		return nil
 	}
-	c.patience, c.refilled = refill(c.patience, c.refilled, c.server.hub.since(now), float64(c.server.o.Rate), c.server.patience())
-	if c.patience--; c.patience < 0 {
+	at, most := c.server.hub.since(now), max(100, 4*float64(c.server.o.Burst))
+	p := c.patience
+	if p == nil {
+		p = &patience{left: most, filled: at}
+		c.patience = p
+	}
+	p.left, p.filled = refill(p.left, p.filled, at, float64(c.server.o.Rate), most)
+	if p.left--; p.left < 0 {
 		return &wire.CloseError{Code: CloseFlood, Text: "flood"}
 	}
 	return nil

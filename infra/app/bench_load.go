@@ -50,15 +50,17 @@ func (p *program) benchGroup() *cobra.Command {
 		Use:   "group [--members 1000] [--depth 8] [--seconds 10]",
 		Short: "One person writes to a group whose members are all connected: deliveries a second",
 		Long: `One person writes to a group whose members are all connected. A message is over
-when it was answered and every member has it; so many are under way.`,
+when it was answered and every member has it; so many are under way. With --stopped
+there are more members, who read nothing: the others must not notice.`,
 	})
 	c.Flags().IntVar(&l.Members, "members", 1000, "members who receive")
+	c.Flags().IntVar(&l.Stopped, "stopped", 0, "more members, who are connected and read nothing")
 	c.Flags().IntVar(&l.Depth, "depth", 8, "messages under way")
 	b.bytes(c, &l.Bytes)
 	b.barred(c)
 	b.run(c, func(s bench.Lishi) (fmt.Stringer, error) {
-		if l.Members < 2 || l.Depth < 1 || l.Depth > 1000 {
-			return nil, usageError{errors.New("members must be 2 or more, depth 1 to 1000")}
+		if l.Members < 2 || l.Stopped < 0 || l.Depth < 1 || l.Depth > 1000 {
+			return nil, usageError{errors.New("members must be 2 or more, stopped not negative, depth 1 to 1000")}
 		}
 		l.Duration = b.duration()
 		return b.judge(l.Run(c.Context(), s))

@@ -42,6 +42,14 @@ func Open(ctx context.Context, url, person string) (*Conn, error) {
 // Close closes the socket at once.
 func (c *Conn) Close() { c.nc.Close() }
 
+// Stop makes room for as little as the system allows: nothing is read any more, and
+// the server is to notice soon.
+func (c *Conn) Stop() {
+	if nc, ok := c.nc.(*net.TCPConn); ok {
+		nc.SetReadBuffer(1)
+	}
+}
+
 // Deadline bounds reading; the zero time bounds it no more.
 func (c *Conn) Deadline(t time.Time) { c.nc.SetReadDeadline(t) }
 

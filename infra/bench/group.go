@@ -11,6 +11,7 @@ import (
 // connected. A message is over when it was answered and every member has it.
 type Group struct {
 	Members  int // who receive
+	Stopped  int // more members, who are connected and read nothing
 	Depth    int // messages under way
 	Bytes    int
 	Duration time.Duration
@@ -21,9 +22,15 @@ type Group struct {
 func (l Group) Run(ctx context.Context, s Server) (Report, error) {
 	begun := time.Now()
 	run := nameless()
-	t, err := meet(ctx, s, run, l.Members)
+	t, err := meet(ctx, s, run, l.Members+l.Stopped)
 	if err != nil {
 		return Report{}, err
+	}
+	stopped := t.to[l.Members:]
+	t.to, t.arrived = t.to[:l.Members], t.arrived[:l.Members]
+	for _, c := range stopped {
+		defer c.Close()
+		c.Stop()
 	}
 	t.size = always(l.Bytes)
 	setup := time.Since(begun).Seconds()
@@ -78,5 +85,8 @@ func (l Group) Run(ctx context.Context, s Server) (Report, error) {
 	}
 	r, err := load(ctx, []*talk{t}, after(l.Duration), speak, func(*talk) func(int64) { return passed })
 	r.Load, r.Setup = fmt.Sprintf("group of %d × %d under way", l.Members, l.Depth), setup
+	if l.Stopped > 0 {
+		r.Load += fmt.Sprintf(", %d read nothing", l.Stopped)
+	}
 	return r, err
 }

@@ -71,43 +71,63 @@ func BenchmarkEcho(b *testing.B) {
 }
 
 // BenchmarkFanOut sends a shared frame of 200 bytes to 1,000 connections of
-// another process; an operation is one frame to one connection, written to
-// its socket. The floor is a bare write for each.
+// another process; an operation is one frame to one connection that reads,
+// written to its socket. The floor is a bare write for each. With some that read
+// nothing, and whose queues only grow, it must cost no more.
 func BenchmarkFanOut(b *testing.B) {
 	f := NewFrame([]byte(strings.Repeat("x", 200)))
-	run := func(name string, round func(conns []*Conn) int) {
+	run := func(name string, stopped int, round func(conns []*Conn) int) {
 		b.Run(name, func(b *testing.B) {
-			s := serveEcho(b, Options{})
-			s.peers(b, 1000)
-			var conns []*Conn
+			s := serveEcho(b, Options{QueueLimit: 1 << 30})
+			s.peers(b, 1000, stopped)
+			var conns, read []*Conn
 			s.each(func(c *Conn) { conns = append(conns, c) })
+			for len(conns)-len(read) != stopped { // until it is known who doesn't read
+				for _, c := range conns {
+					for range 100 {
+						c.Send(f)
+					}
+				}
+				read = read[:0]
+				time.Sleep(100 * time.Millisecond)
+				for _, c := range conns {
+					if c.Queued() == 0 {
+						read = append(read, c)
+					}
+				}
+			}
 			b.ReportAllocs()
 			b.SetBytes(200)
 			b.ResetTimer()
 			defer cpu(b)()
-			for i := 0; i < b.N; i += round(conns) {
+			for i := 0; i < b.N; {
+				i += round(conns) * len(read) / len(conns)
+				for _, c := range read {
+					for c.Queued() > 0 {
+						time.Sleep(20 * time.Microsecond) // spinning would be counted
+					}
+				}
 			}
 		})
 	}
-	run("floor", func(conns []*Conn) int {
+	run("floor", 0, func(conns []*Conn) int {
 		for _, c := range conns {
 			c.socket.write(f.b)
 		}
 		return len(conns)
 	})
-	for _, row := range []int{1, 8} {
-		run(fmt.Sprintf("%d in a row", row), func(conns []*Conn) int {
+	send := func(row int) func(conns []*Conn) int {
+		return func(conns []*Conn) int {
 			for _, c := range conns {
 				for range row {
 					c.Send(f)
 				}
 			}
-			for _, c := range conns {
-				for c.Queued() > 0 {
-					time.Sleep(20 * time.Microsecond) // spinning would be counted
-				}
-			}
 			return row * len(conns)
-		})
+		}
+	}
+	for _, row := range []int{1, 8} {
+		run(fmt.Sprintf("%d in a row", row), 0, send(row))
+		run(fmt.Sprintf("%d in a row, 1 in 100 reads nothing", row), 10, send(row))
 	}
 }

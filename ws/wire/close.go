@@ -45,7 +45,7 @@ func (c *Conn) beginClose(r CloseReason) {
 	}
 	e := entry{frame: compile(ws.OpClose, closePayload(r.Code, text))}
 	c.push(e, e.cost())
-	c.timer = time.AfterFunc(c.up.o.CloseTimeout, c.abort)
+	c.ending.timer = time.AfterFunc(c.up.o.CloseTimeout, c.abort)
 }
 
 // settle makes r the connection's end and tells all who wait. It reports
@@ -55,7 +55,7 @@ func (c *Conn) settle(r CloseReason) bool {
 		return false
 	}
 	c.closing.Store(true)
-	c.reason = &r
+	c.ending = &ending{reason: r}
 	c.wake()
 	if c.handler != nil {
 		c.tell()
@@ -67,7 +67,7 @@ func (c *Conn) settle(r CloseReason) bool {
 func (c *Conn) tell() {
 	c.users++
 	go func() {
-		c.handler.Closing(*c.reason)
+		c.handler.Closing(c.ending.reason)
 		c.mu.Lock()
 		c.leave()
 	}()

@@ -73,8 +73,13 @@ type Conn struct {
 	taken    int       // cost of the part of it that the writer has
 	stuck    *outgoing // what the socket did not take yet
 	waiters  *waiter
-	reason   *CloseReason
-	timer    *time.Timer // bounds the closing
+	ending   *ending
+}
+
+// ending is why and how a connection closes.
+type ending struct {
+	reason CloseReason
+	timer  *time.Timer // bounds it; nil where there is nobody to wait for
 }
 
 func newConn(up *Upgrader, nc net.Conn, early []byte) *Conn {
@@ -223,9 +228,11 @@ func (c *Conn) tick() bool {
 // end is the last that the reader does.
 func (c *Conn) end() {
 	c.abort()
-	if c.timer != nil { // set before the closing began, which was before this
-		c.timer.Stop()
+	c.mu.Lock()
+	if timer := c.ending.timer; timer != nil { // the closing began before this, at the latest by lost
+		timer.Stop()
 	}
+	c.mu.Unlock()
 	if d := c.decoder; d != nil {
 		c.decoder = nil
 		d.drop()

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"testing"
 )
 
@@ -16,11 +17,11 @@ const peersEnv = "LISHI_WIRE_PEERS"
 
 // holdConnections is the client's whole life, where the environment asks for
 // it: it opens connections, has one message echoed on each, says so, and reads
-// whatever comes until its standard input ends.
+// whatever comes until its standard input ends; some read nothing.
 func holdConnections() bool {
 	var addr string
-	var n int
-	if _, err := fmt.Sscan(os.Getenv(peersEnv), &addr, &n); err != nil {
+	var n, stopped int
+	if _, err := fmt.Sscan(os.Getenv(peersEnv), &addr, &n, &stopped); err != nil {
 		return false
 	}
 	fail := func(err error) {
@@ -29,8 +30,9 @@ func holdConnections() bool {
 			os.Exit(1)
 		}
 	}
+	var silent []net.Conn // kept: who is forgotten is closed
 	hello := join(text(filler[:50]))
-	for range n {
+	for i := range n {
 		nc, err := net.Dial("tcp", addr)
 		fail(err)
 		_, err = nc.Write([]byte(handshake))
@@ -44,6 +46,11 @@ func holdConnections() bool {
 		fail(err)
 		_, err = io.ReadFull(r, make([]byte, len(hello)-4))
 		fail(err)
+		if i < stopped {
+			fail(nc.(*net.TCPConn).SetReadBuffer(1))
+			silent = append(silent, nc)
+			continue
+		}
 		go func() {
 			b := make([]byte, 16<<10)
 			for {
@@ -55,14 +62,16 @@ func holdConnections() bool {
 	}
 	fmt.Println("ready")
 	io.Copy(io.Discard, os.Stdin)
+	runtime.KeepAlive(silent)
 	return true
 }
 
-// peers lets n clients of another process connect.
-func (s *server) peers(tb testing.TB, n int) {
+// peers lets n clients of another process connect, the first of which, as many as
+// stopped says, read nothing.
+func (s *server) peers(tb testing.TB, n, stopped int) {
 	tb.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d", peersEnv, s.addr, n))
+	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d %d", peersEnv, s.addr, n, stopped))
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {

@@ -179,6 +179,7 @@ func (p *polled) take(room []byte) (n int, ok bool) {
 			p.c.lost(os.NewSyscallError("read", err))
 		}
 	}
+	p.c.lost(net.ErrClosed) // by us, for a reason that counts if it is the first
 	return 0, false
 }
 
