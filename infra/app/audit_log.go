@@ -118,6 +118,9 @@ func (s *signed) file(path, logID string) error {
 			err = fmt.Errorf("%s: %w", path, err)
 		}
 	}
+	if err == nil && len(kept) == 0 {
+		err = fmt.Errorf("%s is empty: there is no checkpoint in it", path)
+	}
 	if err != nil {
 		return &Finding{err.Error()}
 	}

@@ -79,6 +79,13 @@ func TestTheFirstWrongRecordIsNamed(t *testing.T) {
 	if out, errs, status := verify(""); status != done || !strings.Contains(out, "c0 holds: 31 records, of which checkpoints vouch for the first 31") {
 		t.Fatalf("status %d: %s%s", status, out, errs)
 	}
+	empty := filepath.Join(t.TempDir(), "kept.checkpoint") // what was kept is gone
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, errs, status := verify("", empty); status != finding || !strings.Contains(errs, "kept.checkpoint is empty") {
+		t.Errorf("status %d: %s%s", status, out, errs)
+	}
 	altered := slices.Clone(o.records)
 	altered[9], _ = events.ParseRecord(events.AppendRecord(nil, o.records[9]))
 	altered[9].Value[3] ^= 1
