@@ -10,6 +10,8 @@ import (
 
 	"lishi/commands"
 	"lishi/events"
+	"lishi/events/ledger"
+	"lishi/projections"
 	"lishi/projections/history"
 	"lishi/projections/projectiontest"
 	"lishi/projections/recents"
@@ -136,4 +138,42 @@ func texts(list any) (all []string) {
 		all = append(all, m.Position+m.TalkContent)
 	}
 	return all
+}
+
+// A node whose ledger is behind, while another one writes rows, shows nobody what
+// was said and edited since then: somebody may have been removed before it.
+func TestRowsThatAreAheadOfTheLedger(t *testing.T) {
+	w := projectiontest.New(t, history.Projection{}, recents.Projection{}, search.Projection{})
+	w.Register("o", "m")
+	g := w.Create("g", "o", "m")
+	said := w.Tell("o", g, "the word before")
+	w.Settle()
+	cut := w.Tail.Folded()
+	behind := projectiontest.Still(t, nil, w.Log.Cut(cut))
+	projectiontest.Eventually(t, "the other tail folds", func() bool { return behind.Tail.Folded().Covers(cut) })
+	w.Do("o", g, events.GroupMemberRemoved{UserID: "m"})
+	w.Do("o", g, events.MessageEdited{Message: said.Position, Content: events.Content{Plain: "another word"}})
+	w.Tell("o", g, "the word after")
+	w.Settle()
+	for name, book := range map[string]*ledger.Book{"behind": behind.Tail.Book(), "up to date": w.Tail.Book()} {
+		r := w.Reader()
+		r.Book = book
+		ask := func(q projections.Query) any {
+			t.Helper()
+			page, err := r.Answer(t.Context(), q, "m", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return page.List
+		}
+		want := []string{said.Position.String() + "the word before"}
+		for _, q := range []projections.Query{history.LoadGroup{GroupID: "g"}, search.Messages{Text: "word"}, search.Messages{Text: "word", GroupID: "g"}} {
+			if got := texts(ask(q)); !slices.Equal(got, want) {
+				t.Errorf("%s: %T%+v shows m %q", name, q, q, got)
+			}
+		}
+		if got := ask(recents.List{}).([]recents.Recent); len(got) != 1 || got[0].Content != "the word before" || got[0].Total != 1 {
+			t.Errorf("%s: recents show m %+v", name, got)
+		}
+	}
 }

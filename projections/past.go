@@ -52,17 +52,20 @@ func (r Reader) UpTo() string {
 	return fmt.Sprintf(" AND offset <= transform(toString(partition), [%s], [%s], toUInt64(0))", strings.Join(names, ", "), strings.Join(offsets, ", "))
 }
 
-// Intervals are the memberships of a user in a group, as the ledger has them.
+// Intervals are the memberships of a user in a group, as the ledger has them: one
+// that lasts ends with the last record that is folded, or that counts. Rows may be
+// ahead of that, written by another node or since, and by then the user may have
+// been removed.
 func (r Reader) Intervals(s events.Stream, user string) []ledger.Interval {
-	is := r.Book.Relations(s).Intervals(s, user)
-	if r.asOf == nil {
-		return is
+	last := r.Book.Of(s).Folded() // before the memberships are asked, which know of everything up to it
+	if r.asOf != nil {
+		last = r.At(s) - 1
 	}
-	at := r.At(s)
-	is = slices.DeleteFunc(is, func(i ledger.Interval) bool { return i.From >= at })
+	is := r.Book.Relations(s).Intervals(s, user)
+	is = slices.DeleteFunc(is, func(i ledger.Interval) bool { return i.From > last })
 	for i := range is {
-		if is[i].To >= at {
-			is[i].To = 0
+		if is[i].To == 0 || is[i].To > last {
+			is[i].To = last
 		}
 	}
 	return is

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"lishi/events"
-	"lishi/events/ledger"
 	"lishi/projections"
 )
 
@@ -21,20 +20,6 @@ type Version struct {
 	Recalled bool
 	By       string // who edited it last or recalled it; empty while the rows are behind the ledger
 	Time     int64  // when, in Unix milliseconds; 0 likewise
-}
-
-// seen are the memberships of the caller in a group of which only some edits
-// reach the caller: those that were made during one of them. Nil where all do,
-// since the caller has stayed, or is one of two, or nobody.
-func seen(r projections.Reader, caller string, s events.Stream) []ledger.Interval {
-	if s.Kind != events.Group {
-		return nil
-	}
-	is := r.Intervals(s, caller)
-	if n := len(is); n > 1 || n == 1 && is[0].To > 0 {
-		return is
-	}
-	return nil
 }
 
 // Versions tells which of the messages were edited or recalled, as far as the
@@ -75,26 +60,35 @@ func edits(ctx context.Context, r projections.Reader, caller string, left []Plac
 		return nil
 	}
 	in, args := In(left)
-	where, limited := "(conversation, original) IN "+in, map[events.Stream]bool{}
+	where := "(conversation, original) IN " + in
+	// Of a group those edits reach the caller that were made during a membership;
+	// who has been a member once sees the messages of that time alone.
+	asked := map[events.Stream]bool{}
+	once, last := []string{}, []int64{}
 	for _, p := range left {
-		if limited[p.Stream] {
+		if p.Stream.Kind != events.Group || asked[p.Stream] {
 			continue
 		}
-		limited[p.Stream] = true
-		if is := seen(r, caller, p.Stream); is != nil {
+		asked[p.Stream] = true
+		switch is := r.Intervals(p.Stream, caller); len(is) {
+		case 0: // nobody's own question
+		case 1:
+			once, last = append(once, p.Stream.Key()), append(last, is[0].To)
+		default:
 			var from, to []int64
 			for _, i := range is {
-				if i.To == 0 {
-					i.To = math.MaxInt64
-				}
 				from, to = append(from, i.From), append(to, i.To)
 			}
-			n := len(limited)
+			n := len(asked)
 			where += fmt.Sprintf(` AND (conversation != {seen%d:String} OR
 				arrayExists((f, t) -> toInt64(offset) > f AND toInt64(offset) <= t, {from%[1]d:Array(Int64)}, {to%[1]d:Array(Int64)}))`, n)
 			args = append(args, projections.Arg{Name: fmt.Sprintf("seen%d", n), Value: p.Stream.Key()},
 				projections.Arg{Name: fmt.Sprintf("from%d", n), Value: from}, projections.Arg{Name: fmt.Sprintf("to%d", n), Value: to})
 		}
+	}
+	if len(once) > 0 {
+		where += fmt.Sprintf(" AND toInt64(offset) <= transform(conversation, {once:Array(String)}, {last:Array(Int64)}, toInt64(%d))", int64(math.MaxInt64))
+		args = append(args, projections.Arg{Name: "once", Value: once}, projections.Arg{Name: "last", Value: last})
 	}
 	// Which version is the newest, the key alone tells: the texts of the others are
 	// not read, however many there are.

@@ -132,7 +132,7 @@ func findHeads(ctx context.Context, r projections.Reader, caller string) ([]head
 		h.at = events.Position{Partition: r.Book.Layout().Partition(h.stream), Offset: int64(offset)}
 		h.seen = history.Everything
 		if h.stream.Kind == events.Group {
-			h.seen = r.Book.Relations(h.stream).Intervals(h.stream, caller)
+			h.seen = r.Intervals(h.stream, caller)
 		}
 		if len(history.Cut(h.seen, h.at.Offset-1, h.at.Offset+1)) > 0 {
 			heads = append(heads, h)
