@@ -123,13 +123,14 @@ func rfc3339(t time.Time) string {
 type looked struct{ *looks.Page }
 
 func (l looked) show(to io.Writer) error {
+	inside := strings.NewReplacer("\n", "\n  ").Replace // nothing that was asked looks like a look
 	for _, e := range l.Looks {
-		fmt.Fprintf(to, "%s  %s  %s  %s  %s  from %s\n  %s\n", e.Position, e.Time, named(e.Actor, e.ActorName), e.Role, e.Way, orDash(e.From), e.What)
+		fmt.Fprintf(to, "%s  %s  %s  %s  %s  from %s\n  %s\n", e.Position, e.Time, named(e.Actor, e.ActorName), e.Role, e.Way, orDash(e.From), inside(e.What))
 		if e.Text != "" {
-			fmt.Fprintf(to, "  %s\n", strings.ReplaceAll(e.Text, "\n", "\n  "))
+			fmt.Fprintf(to, "  %s\n", inside(e.Text))
 		}
 		if e.Reason != "" {
-			fmt.Fprintf(to, "  because: %s\n", e.Reason)
+			fmt.Fprintf(to, "  because: %s\n", inside(e.Reason))
 		}
 	}
 	if len(l.Looks) == 0 {

@@ -219,7 +219,7 @@ func named(user, name string) string {
 	if name == "" || name == user {
 		return user
 	}
-	return user + " (" + name + ")"
+	return user + " (" + strings.ReplaceAll(name, "\n", " ") + ")"
 }
 
 func until(s *visible.Step) string {

@@ -58,6 +58,9 @@ func Main(args []string, in io.Reader, out, errs io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
+	if f, ok := out.(*os.File); ok && telemetry.IsTerminal(f) {
+		out = &terminal{file: f}
+	}
 	p := &program{in: in, out: out, err: errs}
 	root := p.root()
 	root.SetArgs(args)
@@ -79,7 +82,11 @@ func Main(args []string, in io.Reader, out, errs io.Writer) int {
 		fmt.Fprintln(errs, "interrupted")
 		return interrupted
 	}
-	fmt.Fprintln(errs, "lishi:", err)
+	why := err.Error()
+	if telemetry.IsTerminal(errs) {
+		why = harmless(why)
+	}
+	fmt.Fprintln(errs, "lishi:", why)
 	return status
 }
 

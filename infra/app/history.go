@@ -103,6 +103,7 @@ type toldText struct {
 // count any more.
 func (t then) show(to io.Writer) error {
 	at := func(ms int64) string { return console.Time(time.UnixMilli(ms)) }
+	inside := strings.NewReplacer("\n", "\n      ").Replace // no text looks like a line of ours
 	var b strings.Builder
 	for _, m := range t.List {
 		text := m.TalkContent
@@ -112,10 +113,10 @@ func (t then) show(to io.Writer) error {
 		case m.Edited:
 			text += fmt.Sprintf(" [edited by %s %s]", m.OperatorUserID, at(m.ChangeTime))
 		}
-		fmt.Fprintf(&b, "%s  %s  %s: %s\n", m.Position, at(m.Time), m.SendUserID, text)
+		fmt.Fprintf(&b, "%s  %s  %s: %s\n", m.Position, at(m.Time), m.SendUserID, inside(text))
 		for i, was := range m.Texts {
 			if i < len(m.Texts)-1 {
-				fmt.Fprintf(&b, "    was (%s): %s\n", was.Position, was.Content)
+				fmt.Fprintf(&b, "    was (%s): %s\n", was.Position, inside(was.Content))
 			}
 		}
 	}

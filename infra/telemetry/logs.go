@@ -5,7 +5,6 @@ package telemetry
 import (
 	"io"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/lmittmann/tint"
@@ -28,6 +27,6 @@ func Logger(w io.Writer, level, format string) *slog.Logger {
 
 // IsTerminal tells whether a person sees what is written to w.
 func IsTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+	f, ok := w.(interface{ Fd() uintptr })
 	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -10,10 +10,13 @@ import (
 // Rows reads CSV as a package has it (RFC 4180: CRLF between rows, a quote
 // doubled in quotes; UTF-8), byte for byte: encoding/csv would change line ends
 // inside of a text.
-type Rows struct{ in *bufio.Reader }
+type Rows struct {
+	in   *bufio.Reader
+	left int // bytes that the row may still have
+}
 
 // NewRows reads from in.
-func NewRows(in io.Reader) *Rows { return &Rows{bufio.NewReaderSize(in, 1<<16)} }
+func NewRows(in io.Reader) *Rows { return &Rows{in: bufio.NewReaderSize(in, 1<<16)} }
 
 var errCSV = errors.New("it is not CSV as packages have it")
 
@@ -23,6 +26,7 @@ func (r *Rows) Next() ([]string, error) {
 		return nil, err
 	}
 	var row []string
+	r.left = maxLine
 	for {
 		field, end, err := r.field()
 		if err != nil {
@@ -34,6 +38,9 @@ func (r *Rows) Next() ([]string, error) {
 		if row = append(row, field); end {
 			return row, nil
 		}
+		if len(row) == maxFields {
+			return nil, errCSV
+		}
 	}
 }
 
@@ -42,6 +49,9 @@ func (r *Rows) field() (field string, end bool, err error) {
 	quoted := false
 	for i := 0; ; i++ {
 		c, err := r.in.ReadByte()
+		if r.left--; r.left < 0 {
+			return "", false, errCSV
+		}
 		switch {
 		case err == io.EOF:
 			return "", false, errCSV // every row has its end

@@ -127,8 +127,17 @@ type verifier struct {
 	chained  int64
 }
 
+// What a package can make its reader hold in memory, in bytes: a package of some
+// megabytes may unpack to terabytes.
+const (
+	maxManifest = 128 << 20
+	maxNote     = 64 << 10
+	maxLine     = 64 << 20 // of events.jsonl, and a row of a table,
+	maxFields   = 1000     // with so many fields
+)
+
 // small reads a file that is small in every package.
-func (v *verifier) small(name string) ([]byte, error) {
+func (v *verifier) small(name string, most int64) ([]byte, error) {
 	open := v.files.open[name]
 	if open == nil {
 		return nil, broken("missing", name, "it is not there")
@@ -138,9 +147,12 @@ func (v *verifier) small(name string) ([]byte, error) {
 		return nil, broken("altered", name, "%v", err)
 	}
 	defer r.Close()
-	b, err := io.ReadAll(io.LimitReader(r, 1<<30))
+	b, err := io.ReadAll(io.LimitReader(r, most+1))
 	if err != nil {
 		return nil, broken("altered", name, "%v", err)
+	}
+	if int64(len(b)) > most {
+		return nil, broken("manifest", name, "it has more than %d bytes", most)
 	}
 	return b, nil
 }
@@ -149,11 +161,11 @@ func (v *verifier) manifest() error {
 	if v.files.twice != "" {
 		return broken("extra", v.files.twice, "it stands there twice")
 	}
-	raw, err := v.small("manifest.json")
+	raw, err := v.small("manifest.json", maxManifest)
 	if err != nil {
 		return err
 	}
-	sig, err := v.small("manifest.sig")
+	sig, err := v.small("manifest.sig", maxNote)
 	if err != nil {
 		return err
 	}
@@ -254,10 +266,10 @@ func (c *counting) Read(b []byte) (int, error) {
 // checkpoints compares the signed heads with the manifest, and with those that
 // were kept elsewhere.
 func (v *verifier) checkpoints() error {
-	heads := map[string]string{}
-	for i, p := range v.m.Partitions {
+	heads, named := map[string]string{}, map[string]bool{}
+	for _, p := range v.m.Partitions {
 		name := "checkpoints/" + p.Partition + ".checkpoint"
-		note, err := v.small(name)
+		note, err := v.small(name, maxNote)
 		if err != nil {
 			return err
 		}
@@ -269,9 +281,10 @@ func (v *verifier) checkpoints() error {
 		if text != origin+"\n"+strconv.FormatInt(p.Size, 10)+"\n"+p.Root+"\n" || p.First != 0 || p.Last != p.Size-1 || p.Size < 1 {
 			return broken("checkpoint", name, "it is not the manifest's")
 		}
-		if i > 0 && slices.ContainsFunc(v.m.Partitions[:i], func(q Partition) bool { return q.Partition == p.Partition }) {
+		if named[p.Partition] {
 			return broken("manifest", "manifest.json", "it names %s twice", p.Partition)
 		}
+		named[p.Partition] = true
 		heads[origin+"\n"+strconv.FormatInt(p.Size, 10)] = p.Root
 	}
 	for _, kept := range v.o.Checkpoints {
@@ -351,6 +364,8 @@ func lines(r io.Reader, each func(line []byte) error) error {
 		line, err := in.ReadSlice('\n')
 		long = append(long, line...)
 		switch {
+		case len(long) > maxLine:
+			return fmt.Errorf("it has a line of more than %d bytes", maxLine)
 		case errors.Is(err, bufio.ErrBufferFull):
 			continue
 		case errors.Is(err, io.EOF) && len(long) == 0:
