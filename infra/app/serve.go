@@ -100,6 +100,7 @@ func (p *program) run(ctx context.Context, cfg config.Config, all []config.Setti
 	endConsole := n.serveConsole(forConsole, networks, served)
 	endSQL := n.serveSQL(forSQL, networks, served)
 	failed := n.start()
+	go paceCollector(ctx)
 
 	go func() {
 		select {

@@ -165,7 +165,7 @@ func (p *polled) goOn(rest func() error, left *buffer) {
 // take reads once: nothing and true where nothing has come, nothing and false at the end.
 func (p *polled) take(room []byte) (n int, ok bool) {
 	for !p.c.over.Load() {
-		n, err := syscall.Read(int(p.fd), room)
+		n, err := readNow(p.fd, room)
 		switch {
 		case err == unix.EINTR:
 		case err == unix.EAGAIN:
@@ -192,7 +192,7 @@ func (p *polled) flush() { p.loop.flush(p.c) }
 
 func (p *polled) write(b []byte) (int, error) {
 	for {
-		n, err := syscall.Write(int(p.fd), b)
+		n, err := writeNow(p.fd, b)
 		switch err {
 		case nil:
 			return n, nil
