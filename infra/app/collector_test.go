@@ -2,7 +2,7 @@ package app
 
 import (
 	"context"
-	"runtime/debug"
+	collector "runtime/debug"
 	"testing"
 	"time"
 )
@@ -38,8 +38,8 @@ func TestCollectorPace(t *testing.T) {
 // A process that does nothing gets there, and what was set is set again at the end.
 func TestCollectorAtRest(t *testing.T) {
 	percent := func() int {
-		now := debug.SetGCPercent(percentUnderLoad)
-		debug.SetGCPercent(now)
+		now := collector.SetGCPercent(percentUnderLoad)
+		collector.SetGCPercent(now)
 		return now
 	}
 	t.Setenv("GOGC", "")
