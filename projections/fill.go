@@ -17,6 +17,7 @@ type fill struct {
 	lane       *lane         // guarded by Engine.mu; nil once nobody fills it
 	err        error         // why it failed; guarded by Engine.mu
 	candidate  atomic.Bool   // becomes live once it has caught up
+	written    atomic.Int64  // rows
 	target     events.Cursor // no candidate becomes live before it has come this far
 
 	rows  *Rows // what gathers; guarded by lane.mu

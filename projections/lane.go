@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"lishi/events"
@@ -23,15 +24,16 @@ import (
 //
 // Locks: lane.mu before Engine.mu.
 type lane struct {
-	engine *Engine
-	ctx    context.Context
-	stop   context.CancelFunc
-	wake   chan struct{} // something has gathered
-	hurry  chan struct{} // somebody waits for it
-	ended  chan struct{}
-	shared bool                  // others learn from the checkpoints how far it came
-	pace   pace                  // how much it takes at once, and how it rests
-	held   func(context.Context) // lets ClickHouse merge what it was kept from; nil: it may
+	engine    *Engine
+	ctx       context.Context
+	stop      context.CancelFunc
+	wake      chan struct{} // something has gathered
+	hurry     chan struct{} // somebody waits for it
+	ended     chan struct{}
+	shared    bool                  // others learn from the checkpoints how far it came
+	pace      pace                  // how much it takes at once, and how it rests
+	throttled atomic.Bool           // people chat, and it rests for them
+	held      func(context.Context) // lets ClickHouse merge what it was kept from; nil: it may
 
 	mu       sync.Mutex
 	room     *sync.Cond
@@ -266,6 +268,9 @@ func (l *lane) write(ctx context.Context, b *batch) error {
 		wg.Go(func() {
 			defer func() { <-e.inserting }()
 			in.err = e.retry(ctx, "inserting into "+in.t.table, func() error { return insertHalving(ctx, e.db, in.t.table, in.t.gathered(), in.t.rows, in.t.how...) })
+			if in.err == nil {
+				in.f.written.Add(int64(in.t.rows))
+			}
 		})
 	}
 	wg.Wait()

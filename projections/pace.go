@@ -44,7 +44,8 @@ const (
 func (l *lane) rest(took time.Duration) {
 	pause, hurry := min(restFactor*took, l.engine.options.MaxRest), l.hurry
 	if t := l.pace.throttle; t > 0 {
-		if t >= 1 || l.engine.calm() {
+		busy := t < 1 && !l.engine.calm()
+		if l.throttled.Store(busy); !busy {
 			return
 		}
 		pause, hurry = time.Duration(float64(took)*(1-t)/t), nil // that it has gathered enough is no reason

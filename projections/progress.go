@@ -17,6 +17,8 @@ type Progress struct {
 	Rate       float64 `json:"eventsPerSecond"` // of this replay, since it began
 	Seconds    float64 `json:"seconds"`         // since it began
 	Left       float64 `json:"secondsLeft"`     // at that rate
+	Rows       int64   `json:"rows"`            // written by this replay
+	Throttled  bool    `json:"throttled"`       // people chat, so it rests between its inserts
 	// Partitions has each, in order.
 	Partitions []PartitionProgress `json:"partitions"`
 	// Compared tells at the end whether there was a live build to compare with,
@@ -72,6 +74,7 @@ func (r *replay) progress(t *part, phase string) Progress {
 	folded := e.tail.Folded()
 	e.mu.Lock()
 	done, live := t.fill.done.Clone(), t.model.live == t.fill
+	throttled := t.fill.lane != nil && t.fill.lane.throttled.Load()
 	e.mu.Unlock()
 	if live {
 		phase = "live"
@@ -85,7 +88,7 @@ func (r *replay) progress(t *part, phase string) Progress {
 	}
 	g := Progress{
 		Projection: t.model.projection.Name(), Build: t.fill.number, Into: r.options.Into, Phase: phase,
-		Compared: t.known, Seconds: since.Seconds(),
+		Compared: t.known, Seconds: since.Seconds(), Rows: t.fill.written.Load(), Throttled: throttled && !live,
 	}
 	if t.found != nil {
 		g.Differences = t.found.Differences

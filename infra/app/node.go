@@ -145,7 +145,7 @@ func openNode(ctx context.Context, cfg config.Config, logger *slog.Logger) (_ *n
 		return nil, err
 	}
 	n.console = n.openConsole()
-	n.metrics.Register(state{n}, sealFigures{n})
+	n.metrics.Register(state{n}, replays{n.engine.Jobs}, sealFigures{n})
 	return n, nil
 }
 

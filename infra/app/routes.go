@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"slices"
 	"syscall"
 	"time"
 
@@ -124,7 +125,7 @@ var (
 	foldedTo   = prometheus.NewDesc("lishi_log_folded_offset", "The offset up to which this node has read a partition.", []string{"partition"}, nil)
 )
 
-var figures = append([]*prometheus.Desc{lagEvents, lagSeconds, foldedTo, readiness}, sealDescs...)
+var figures = slices.Concat([]*prometheus.Desc{lagEvents, lagSeconds, foldedTo, readiness}, replayDescs, sealDescs)
 
 // Describe implements prometheus.Collector.
 func (s state) Describe(c chan<- *prometheus.Desc) {

@@ -1,11 +1,13 @@
 package system
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -174,16 +176,36 @@ func TestAnInterruptedVerificationEnds(t *testing.T) {
 	}
 	wait(t, "the verification has ended", time.Minute, func() bool { all := jobs(); return all[0].Over && all[0].End.Interrupted })
 
+	// /metrics tells of a replay, which rests for those who chat.
+	s.befriend("ann", "bob")
+	chatting, hush := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer hush()
+	wg.Go(func() {
+		for chatting.Err() == nil {
+			s.must("ann", "/chat/sendMessage", object{"uniqueNo": no(), "receiveUserId": "bob", "messageContent": "hello"})
+		}
+	})
 	admin := as("admin")
 	var begun struct{ Job console.JobView }
 	if err := admin.Post(t.Context(), "/api/projections/history/replay", console.ReplayRequest{Throttle: 0.01, Detach: true}, &begun); err != nil {
 		t.Fatal(err)
 	}
 	stop := fmt.Sprintf("/api/projections/jobs/%d/stop", begun.Job.ID)
+	figure := func(name, value string) *regexp.Regexp {
+		return regexp.MustCompile(`(?m)^lishi_replay_` + name + `\{build="\d+",kind="replay",projection="history"\} ` + value + `$`)
+	}
+	wait(t, "the figures of a replay that rests", time.Minute, func() bool {
+		m := s.text("/metrics")
+		return figure("throttled", "1").MatchString(m) && figure("rows", `[1-9]\S*`).MatchString(m) && figure("events", `[1-9]\S*`).MatchString(m) &&
+			figure("lag_events", `[1-9]\S*`).MatchString(m) && figure("events_per_second", `[1-9]\S*`).MatchString(m) && figure("left_seconds", `\S+`).MatchString(m)
+	})
 	if err := as("auditor").Post(t.Context(), stop, struct{}{}, nil); err == nil || !strings.Contains(err.Error(), "forbidden") {
 		t.Errorf("an auditor stops a replay: %v", err)
 	}
 	if err := admin.Post(t.Context(), stop, struct{}{}, nil); err != nil {
 		t.Error(err)
 	}
+	wait(t, "no figures of what has ended", time.Minute, func() bool { return !strings.Contains(s.text("/metrics"), "lishi_replay_") })
 }
