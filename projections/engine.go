@@ -29,7 +29,7 @@ type Options struct {
 	// are named after it (default DefaultDatabase).
 	Database string
 	// MaxRows and MaxBytes bound what a lane of builds holds in memory while an
-	// insert runs or ClickHouse is away (default 100,000 rows, 32 MiB). What
+	// insert runs or ClickHouse is away (default 400,000 rows, 64 MiB). What
 	// comes then waits in the log.
 	MaxRows  int
 	MaxBytes int
@@ -43,7 +43,7 @@ type Options struct {
 	// Backoff is the first pause after ErrUnavailable (default 50 ms); it
 	// doubles up to 100 times as much.
 	Backoff time.Duration
-	// MaxRest bounds the pause between two rounds of inserts (default 1 s; 250 ms
+	// MaxRest bounds the pause between two rounds of inserts (default 1.5 s; 250 ms
 	// where other nodes fill partitions, whose rest nobody here can end).
 	MaxRest time.Duration
 	// Together is how many events builds may lie apart that are filled together
@@ -68,8 +68,8 @@ func (o Options) withDefaults() Options {
 			*v = d
 		}
 	}
-	def(&o.MaxRows, 100_000)
-	def(&o.MaxBytes, 32<<20)
+	def(&o.MaxRows, 400_000)
+	def(&o.MaxBytes, 64<<20)
 	def(&o.ReplayRows, 400_000)
 	def(&o.ReplayBytes, 64<<20)
 	if o.Patience <= 0 {
@@ -79,7 +79,7 @@ func (o Options) withDefaults() Options {
 		o.Backoff = 50 * time.Millisecond
 	}
 	if o.MaxRest <= 0 {
-		o.MaxRest = time.Second
+		o.MaxRest = 1500 * time.Millisecond
 		if o.Share != nil {
 			o.MaxRest = 250 * time.Millisecond
 		}

@@ -65,7 +65,7 @@ func (l *lane) rest(took time.Duration) {
 func (l *lane) pressed() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	behind := l.rows() >= l.pace.rows/4
+	behind := l.rows() >= l.pace.rows/2
 	for _, f := range l.fills {
 		behind = behind || f.candidate.Load()
 	}
