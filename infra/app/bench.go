@@ -57,32 +57,54 @@ func (p *program) benchPages() *cobra.Command {
 
 func (p *program) benchChat() *cobra.Command {
 	var messages int
+	var whole bool
 	c := &cobra.Command{
-		Use:   "chat FILE… [--messages 1000000]",
+		Use:   "chat FILE… [--messages 1000000] [--whole]",
 		Short: "Write as many real-looking messages as wanted, for lishi import",
 		Long: `Write real-looking messages as JSON lines to stdout, for lishi import: clauses of
 the messages of FILE (JSON lines as import reads them, gzip too), mixed anew. The
-user "` + bench.Searcher + `" has a third of them, in 120 conversations.`,
+user "` + bench.Searcher + `" has a third of them, in 120 conversations.
+
+With --whole the conversations of FILE are told again and again as they are, with
+their own rhythm, by other people and in other groups.`,
 		Args: cobra.MinimumNArgs(1),
 	}
 	c.Flags().IntVar(&messages, "messages", 1_000_000, "how many")
+	c.Flags().BoolVar(&whole, "whole", false, "tell the conversations as they are")
 	c.RunE = func(c *cobra.Command, files []string) error {
 		if messages < 1 {
 			return usageError{fmt.Errorf("messages must be 1 or more")}
 		}
-		chat, err := bench.ReadChat(files...)
+		lines, err := linesOf(whole, files)
 		if err != nil {
 			return err
 		}
 		out := bufio.NewWriterSize(p.out, 1<<16)
 		e := json.NewEncoder(out)
 		e.SetEscapeHTML(false)
-		if err := chat.Lines(messages, func(l bench.Line) error { return errors.Join(c.Context().Err(), e.Encode(l)) }); err != nil {
+		if err := lines(messages, func(l bench.Line) error { return errors.Join(c.Context().Err(), e.Encode(l)) }); err != nil {
 			return err
 		}
 		return out.Flush()
 	}
 	return c
+}
+
+// linesOf gives what makes messages of files.
+func linesOf(whole bool, files []string) (func(n int, each func(bench.Line) error) error, error) {
+	if !whole {
+		chat, err := bench.ReadChat(files...)
+		return chat.Lines, err
+	}
+	lines, err := bench.ReadLines(files...)
+	if err != nil {
+		return nil, err
+	}
+	c, err := bench.NewCopies(lines)
+	if err != nil {
+		return nil, err
+	}
+	return c.Lines, nil
 }
 
 func (p *program) benchSearch() *cobra.Command {
@@ -108,9 +130,11 @@ asked for once, in all conversations of the user.`,
 			return usageError{fmt.Errorf("words must be 1 or more")}
 		}
 		words.Addr = cfg.Listen
-		if words.Chat, err = bench.ReadChat(files...); err != nil {
+		chat, err := bench.ReadChat(files...)
+		if err != nil {
 			return err
 		}
+		words.Words = chat.Words()
 		if words.Token, err = tokensOf(cfg); err != nil {
 			return err
 		}

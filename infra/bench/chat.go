@@ -161,22 +161,42 @@ func (c Chat) Lines(n int, each func(Line) error) error {
 // Words are the pairs of Chinese characters that stand beside each other in the
 // clauses, by how much of the messages that are made of them has them.
 func (c Chat) Words() map[Class][]string {
-	in := map[string]int{}
-	for _, text := range c.Clauses {
-		seen := map[string]bool{}
-		runes := []rune(text)
-		for i := range len(runes) - 1 {
-			if unicode.Is(unicode.Han, runes[i]) && unicode.Is(unicode.Han, runes[i+1]) {
-				seen[string(runes[i:i+2])] = true
-			}
+	return classify(c.Clauses, 2, chinese) // a message has two clauses
+}
+
+// chinese gives the pairs of Chinese characters of a text.
+func chinese(text string, each func(string)) {
+	runes := []rune(text)
+	for i := range len(runes) - 1 {
+		if unicode.Is(unicode.Han, runes[i]) && unicode.Is(unicode.Han, runes[i+1]) {
+			each(string(runes[i : i+2]))
 		}
+	}
+}
+
+// spelled gives the words of letters of a text, from three on.
+func spelled(text string, each func(string)) {
+	for w := range strings.FieldsFuncSeq(strings.ToLower(text), func(r rune) bool { return !unicode.IsLower(r) }) {
+		if len(w) > 2 {
+			each(w)
+		}
+	}
+}
+
+// classify puts the words of texts into classes, each class in a random order that
+// is always the same. So many texts make a message.
+func classify(texts []string, together float64, split func(text string, each func(string))) map[Class][]string {
+	in := map[string]int{}
+	for _, text := range texts {
+		seen := map[string]bool{}
+		split(text, func(w string) { seen[w] = true })
 		for w := range seen {
 			in[w]++
 		}
 	}
 	words := map[Class][]string{}
 	for w, n := range in {
-		class := classOf(2 * float64(n) / float64(len(c.Clauses))) // a message has two clauses
+		class := classOf(together * float64(n) / float64(len(texts)))
 		words[class] = append(words[class], w)
 	}
 	r := rand.New(rand.NewPCG(3, 4))

@@ -74,9 +74,9 @@ func (l Mixed) rhythms() (pairs, groups []*rhythm, err error) {
 	return slices.SortedFunc(maps.Values(two), longest), slices.SortedFunc(maps.Values(many), longest), nil
 }
 
-func entry[K comparable](m map[K]*rhythm, k K) *rhythm {
+func entry[K comparable, V any](m map[K]*V, k K) *V {
 	if m[k] == nil {
-		m[k] = &rhythm{}
+		m[k] = new(V)
 	}
 	return m[k]
 }

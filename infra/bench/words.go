@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 )
@@ -12,9 +13,10 @@ import (
 type Words struct {
 	Addr  string
 	User  string
-	Chat  Chat
-	Most  int // words of each class
-	Limit int // messages a page
+	Words map[Class][]string
+	In    map[string]any // userId or groupId: only there
+	Most  int            // words of each class
+	Limit int            // messages a page
 	Token func(user string) (string, error)
 }
 
@@ -53,20 +55,19 @@ func (w Words) Run(ctx context.Context) (WordsReport, error) {
 		return WordsReport{}, err
 	}
 	var r WordsReport
-	all := w.Chat.Words()
 	for _, class := range Classes {
-		words := all[class]
+		words := w.Words[class]
 		words = words[:min(w.Most, len(words))]
 		h, rows := histogram(), 0
 		for _, word := range words {
 			sent := time.Now()
-			list, err := search(ctx, w.Addr, token, word, w.Limit)
+			list, err := w.search(ctx, token, word)
 			if err != nil {
 				return r, err
 			}
 			_ = h.RecordValue(max(1, time.Since(sent).Microseconds()))
 			for _, text := range list {
-				if !strings.Contains(text, word) {
+				if !strings.Contains(strings.ToLower(text), word) {
 					return r, fmt.Errorf("search for %s found %q", word, text)
 				}
 			}
@@ -78,11 +79,13 @@ func (w Words) Run(ctx context.Context) (WordsReport, error) {
 	return r, nil
 }
 
-func search(ctx context.Context, addr, token, word string, limit int) (texts []string, err error) {
+func (w Words) search(ctx context.Context, token, word string) (texts []string, err error) {
+	params := map[string]any{"text": word, "limit": w.Limit}
+	maps.Copy(params, w.In)
 	var rows []struct {
 		TalkContent string `json:"talkContent"`
 	}
-	err = post(ctx, addr, token, "/chat/searchMessage", map[string]any{"text": word, "limit": limit}, &rows)
+	err = post(ctx, w.Addr, token, "/chat/searchMessage", params, &rows)
 	for _, row := range rows {
 		texts = append(texts, row.TalkContent)
 	}
