@@ -1,0 +1,70 @@
+package large
+
+// exports measures an audit package of the longest group and of the first, made by the
+// running server.
+func (r *run) exports(ctx context.Context) error {
+	r.section = "Audit packages"
+	g, err := r.longest(ctx)
+	if err != nil {
+		return err
+	}
+	client, err := r.client()
+	if err != nil {
+		return err
+	}
+	for _, of := range []struct{ name, group string }{{"the first group", r.first()}, {"the longest group", g.Group}} {
+		var job struct {
+			ID, State, Problem string
+			Bytes              float64
+			Events             map[string]float64
+		}
+		if err := r.once(of.name+", made", func() error {
+			if err := client.Post(ctx, "/api/audit/exports", map[string]any{"groups": []string{of.group}, "reason": "measured"}, &job); err != nil {
+				return err
+			}
+			for job.State != "done" {
+				if job.State == "failed" {
+					return fmt.Errorf("%s", job.Problem)
+				}
+				select {
+				case <-ctx.Done():
+					return ctx.Err()
+				case <-time.After(100 * time.Millisecond):
+				}
+				if err := client.Get(ctx, "/api/audit/exports/"+job.ID, nil, &job); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+		if job.State != "done" {
+			continue
+		}
+		events := 0.0
+		for _, n := range job.Events {
+			events += n
+		}
+		r.add(of.name+", events", events, "")
+		r.add(of.name+", size", job.Bytes/1e6, "MB")
+		if err := r.once(of.name+", fetched", func() error {
+			answer, err := client.Do(ctx, http.MethodGet, "/api/audit/exports/"+job.ID+"/download", nil, nil)
+			if err != nil {
+				return err
+			}
+			defer answer.Close()
+			_, err = io.Copy(io.Discard, answer)
+			return err
+		}); err != nil {
+			return err
+		}
+		answer, err := client.Do(ctx, http.MethodDelete, "/api/audit/exports/"+job.ID, nil, nil)
+		if err != nil {
+			return err
+		}
+		answer.Close()
+	}
+	return nil
+}
+
