@@ -28,9 +28,10 @@ type BuildStatus struct {
 	State   string `json:"state"`
 	Named   string `json:"named,omitempty"`
 	UpTo    string `json:"upTo,omitempty"`
-	Events  int64  `json:"events"` // up to its checkpoints
-	Rows    uint64 `json:"rows"`   // in its tables, those not yet merged away included
-	Bytes   uint64 `json:"bytes"`  // on disk
+	Events  int64  `json:"events"`   // up to its checkpoints
+	Rows    uint64 `json:"rows"`     // in its tables, those not yet merged away included
+	Bytes   uint64 `json:"bytes"`    // on disk
+	Raw     uint64 `json:"rawBytes"` // of its columns before they are compressed
 }
 
 // LagStatus is how far a build is behind in one partition.
@@ -68,7 +69,7 @@ func (e *Engine) Status(ctx context.Context) ([]Status, error) {
 			}
 			for _, t := range p.Tables() {
 				size := sizes[physical(t.Name, r.number)]
-				one.Rows, one.Bytes = one.Rows+size.rows, one.Bytes+size.bytes
+				one.Rows, one.Bytes, one.Raw = one.Rows+size.rows, one.Bytes+size.bytes, one.Raw+size.raw
 			}
 			s.Builds = append(s.Builds, one)
 		}
@@ -107,15 +108,15 @@ func (e *Engine) state(m *model, b *books, r build) string {
 	return "unused"
 }
 
-type tableSize struct{ rows, bytes uint64 }
+type tableSize struct{ rows, bytes, raw uint64 }
 
 func (e *Engine) sizes(ctx context.Context) (map[string]tableSize, error) {
 	sizes := map[string]tableSize{}
-	return sizes, each(ctx, e.db, `SELECT table, sum(rows), sum(bytes_on_disk) FROM system.parts
+	return sizes, each(ctx, e.db, `SELECT table, sum(rows), sum(bytes_on_disk), sum(data_uncompressed_bytes) FROM system.parts
 		WHERE active AND database = currentDatabase() GROUP BY table`, nil, func(s RowScanner) error {
 		var name string
 		var size tableSize
-		err := s.Scan(&name, &size.rows, &size.bytes)
+		err := s.Scan(&name, &size.rows, &size.bytes, &size.raw)
 		sizes[name] = size
 		return err
 	})

@@ -40,7 +40,7 @@ figure. A bar that is missed (--least, --most-p99) makes the exit status 3.`,
 		l.Duration = b.duration()
 		return b.judge(l.Run(c.Context(), s))
 	})
-	c.AddCommand(p.benchGroup(), p.benchMixed(), p.benchSoak(), p.benchIdle(), p.benchStorm(), p.benchPages(), p.benchChat(), p.benchSearch())
+	c.AddCommand(p.benchGroup(), p.benchMixed(), p.benchSoak(), p.benchIdle(), p.benchStorm(), p.benchPages(), p.benchChat(), p.benchSearch(), p.benchLarge())
 	return c
 }
 

@@ -19,6 +19,8 @@ type Pages struct {
 	User     string
 	Params   map[string]any // userId or groupId, limit
 	URL      string
+	Before   string // begin before this position, not with the newest message
+	Stay     bool   // read the first page again and again
 	Readers  int
 	Duration time.Duration
 	Token    func(user string) (string, error)
@@ -53,7 +55,7 @@ func (p Pages) Run(ctx context.Context) (PagesReport, error) {
 	err = each(p.Readers, func(int) error {
 		h := histogram()
 		defer func() { mu.Lock(); all.Merge(h); mu.Unlock() }()
-		before := ""
+		before := p.Before
 		for ctx.Err() == nil {
 			sent := time.Now()
 			first, n, err := p.page(ctx, token, before)
@@ -66,8 +68,8 @@ func (p Pages) Run(ctx context.Context) (PagesReport, error) {
 			_ = h.RecordValue(max(1, time.Since(sent).Microseconds()))
 			pages.Add(1)
 			rows.Add(int64(n))
-			if before = first; n == 0 {
-				before = ""
+			if before = first; n == 0 || p.Stay {
+				before = p.Before
 			}
 		}
 		return nil
@@ -87,7 +89,7 @@ func (p Pages) page(ctx context.Context, token, before string) (first string, n 
 	var rows []struct {
 		Position string `json:"position"`
 	}
-	if err := post(ctx, p.Addr, token, p.URL, params, &rows); err != nil || len(rows) == 0 {
+	if err := list(ctx, p.Addr, token, p.URL, params, &rows); err != nil || len(rows) == 0 {
 		return "", 0, err
 	}
 	if before != "" && rows[len(rows)-1].Position == before {
@@ -96,8 +98,25 @@ func (p Pages) page(ctx context.Context, token, before string) (first string, n 
 	return rows[0].Position, len(rows), nil
 }
 
-// post asks a query over HTTP and reads its rows into list.
-func post(ctx context.Context, addr, token, url string, params map[string]any, list any) error {
+// Command sends a command over HTTP and gives the position of its event.
+func Command(ctx context.Context, addr, token, url string, params map[string]any) (position string, err error) {
+	var obj struct {
+		Position string `json:"position"`
+	}
+	err = post(ctx, addr, token, url, params, &obj)
+	return obj.Position, err
+}
+
+// list asks a query over HTTP and reads its rows.
+func list(ctx context.Context, addr, token, url string, params map[string]any, rows any) error {
+	obj := struct {
+		List any `json:"list"`
+	}{rows}
+	return post(ctx, addr, token, url, params, &obj)
+}
+
+// post sends a request over HTTP and reads the answer's obj.
+func post(ctx context.Context, addr, token, url string, params map[string]any, obj any) error {
 	body, err := json.Marshal(params)
 	if err != nil {
 		return err
@@ -119,11 +138,9 @@ func post(ctx context.Context, addr, token, url string, params map[string]any, l
 	}
 	var r struct {
 		Code int `json:"code"`
-		Obj  struct {
-			List any `json:"list"`
-		} `json:"obj"`
+		Obj  any `json:"obj"`
 	}
-	r.Obj.List = list
+	r.Obj = obj
 	if err := json.Unmarshal(raw, &r); err != nil {
 		return err
 	}

@@ -85,7 +85,7 @@ func (w Words) search(ctx context.Context, token, word string) (texts []string, 
 	var rows []struct {
 		TalkContent string `json:"talkContent"`
 	}
-	err = post(ctx, w.Addr, token, "/chat/searchMessage", params, &rows)
+	err = list(ctx, w.Addr, token, "/chat/searchMessage", params, &rows)
 	for _, row := range rows {
 		texts = append(texts, row.TalkContent)
 	}

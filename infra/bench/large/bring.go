@@ -67,6 +67,11 @@ func (r *run) bring(ctx context.Context) error {
 	if err := r.change(ctx); err != nil {
 		return err
 	}
+	begun := time.Now()
+	if err := r.server.settle(ctx); err != nil {
+		return err
+	}
+	r.add("until nothing is merged any more", time.Since(begun).Seconds(), "s")
 	return os.WriteFile(filepath.Join(r.data, brought), []byte("{}\n"), 0o600)
 }
 

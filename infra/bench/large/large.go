@@ -118,7 +118,9 @@ func (r *run) all(ctx context.Context) (err error) {
 		if part.atRest {
 			err = r.server.stop(ctx)
 		} else if !r.server.running() {
-			_, err = r.server.start(ctx)
+			if _, err = r.server.start(ctx); err == nil {
+				err = r.server.settle(ctx)
+			}
 		}
 		if err != nil {
 			return err

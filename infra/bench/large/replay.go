@@ -1,5 +1,10 @@
 package large
 
+import (
+	"context"
+	"encoding/json"
+)
+
 // replay measures all read models built anew at rest: filled alone, and filled,
 // compared and made live. What stays of it is discarded.
 func (r *run) replay(ctx context.Context) error {

@@ -133,14 +133,26 @@ func (s *server) stream(ctx context.Context, out io.Writer, errs *bytes.Buffer, 
 	c.WaitDelay = time.Minute
 	c.Env, c.Stdout, c.Stderr = s.environment(), out, errs
 	begun := time.Now()
-	err = c.Run()
-	u.seconds = time.Since(begun).Seconds()
-	if state := c.ProcessState; state != nil {
-		u.processor = (state.UserTime() + state.SystemTime()).Seconds()
-		if usage, ok := state.SysUsage().(*syscall.Rusage); ok {
-			u.memory = resident(usage)
-		}
+	if err = c.Start(); err != nil {
+		return u, err
 	}
+	ended, looked := make(chan struct{}), make(chan struct{})
+	go func() { // getrusage would count what this process had when it forked
+		defer close(looked)
+		for {
+			u.memory = max(u.memory, status(c.Process.Pid, "VmHWM"))
+			select {
+			case <-ended:
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}()
+	err = c.Wait()
+	close(ended)
+	<-looked
+	u.seconds = time.Since(begun).Seconds()
+	u.processor = (c.ProcessState.UserTime() + c.ProcessState.SystemTime()).Seconds()
 	if err != nil {
 		err = fmt.Errorf("lishi %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(errs.String()))
 	}
@@ -149,8 +161,10 @@ func (s *server) stream(ctx context.Context, out io.Writer, errs *bytes.Buffer, 
 
 // status reads a field of the server's /proc/PID/status, in bytes; 0 where there
 // is none.
-func (s *server) status(field string) int64 {
-	raw, err := os.ReadFile(s.proc("status"))
+func (s *server) status(field string) int64 { return status(s.command.Process.Pid, field) }
+
+func status(pid int, field string) int64 {
+	raw, err := os.ReadFile(proc(pid, "status"))
 	if err != nil {
 		return 0
 	}
@@ -163,9 +177,9 @@ func (s *server) status(field string) int64 {
 	return 0
 }
 
-func (s *server) proc(name string) string {
-	return filepath.Join("/proc", strconv.Itoa(s.command.Process.Pid), name)
-}
+func proc(pid int, name string) string { return filepath.Join("/proc", strconv.Itoa(pid), name) }
+
+func (s *server) proc(name string) string { return proc(s.command.Process.Pid, name) }
 
 // processor is the server's processor time so far, in seconds; 0 where /proc does
 // not tell.
@@ -182,6 +196,26 @@ func (s *server) processor() float64 {
 	user, _ := strconv.ParseFloat(f[11], 64)
 	system, _ := strconv.ParseFloat(f[12], 64)
 	return (user + system) / 100 // USER_HZ is 100 on every Linux that Go runs on
+}
+
+// settle waits until the server has nothing to do: ClickHouse goes on merging for a
+// while after rows were written. It waits for minutes at most.
+func (s *server) settle(ctx context.Context) error {
+	const look, idle, most = time.Second, 0.1, 5 * time.Minute
+	begun, quiet := time.Now(), 0
+	for before := s.processor(); quiet < 3 && time.Since(begun) < most; {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(look):
+		}
+		now := s.processor()
+		if quiet++; now-before > idle*look.Seconds() {
+			quiet = 0
+		}
+		before = now
+	}
+	return nil
 }
 
 // peak gives what the server had resident before, and the most that it had while

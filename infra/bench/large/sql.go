@@ -1,12 +1,23 @@
 package large
 
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+	"time"
+
+	"lishi/infra/bench"
+)
+
 // quoted is a text within a string of SQL.
 func quoted(s string) string { return strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) }
 
 // club is the first club of somebody's.
 func (r *run) club(ctx context.Context, person string) (string, error) {
 	var c struct{ Group string }
-	err := r.row(ctx, fmt.Sprintf(`SELECT group_id AS "Group" FROM memberships WHERE user_id = '%s' AND startsWith(group_id, 'club-') LIMIT 1`, quoted(person)), &c)
+	err := r.row(ctx, fmt.Sprintf(`SELECT group_id AS "Group" FROM memberships WHERE user = '%s' AND startsWith(group_id, 'club-') LIMIT 1`, quoted(person)), &c)
 	return c.Group, err
 }
 
@@ -107,51 +118,3 @@ func (r *run) first() string {
 	group, _ := r.copies.Group()
 	return bench.GroupOf(group, 0)
 }
-
-// downloads measures all messages as files, by the console and by lishi query: the
-// server's memory and the client's.
-func (r *run) downloads(ctx context.Context) error {
-	r.section = "Downloads"
-	client, err := r.client()
-	if err != nil {
-		return err
-	}
-	for _, format := range []struct{ name, engines, files string }{{"CSV", "CSVWithNames", "csv"}, {"NDJSON", "JSONEachRow", "jsonl"}, {"Parquet", "Parquet", "parquet"}} {
-		for _, rows := range slices.Compact([]int{min(r.n, 1_000_000), r.n}) {
-			sql := fmt.Sprint("SELECT * FROM messages LIMIT ", rows)
-			name := format.name + ", " + grouped(float64(rows)) + " rows"
-			if rows == r.n {
-				name, sql = format.name+", all rows", "SELECT * FROM messages"
-			}
-			written := &discard{}
-			if err := r.once(name+", console", func() error {
-				answer, err := client.Do(ctx, http.MethodPost, "/api/sql/run", nil, map[string]any{"sql": sql, "format": format.engines})
-				if err != nil {
-					return err
-				}
-				defer answer.Close()
-				_, err = io.Copy(written, answer)
-				return err
-			}); err != nil {
-				return err
-			}
-			r.add(name+", size", float64(written.n)/1e6, "MB")
-			var asked used
-			if err := r.once(name+", lishi query", func() error {
-				token, err := r.token("large", "analyst")
-				if err != nil {
-					return err
-				}
-				var said bytes.Buffer
-				asked, err = r.server.stream(ctx, &discard{}, &said, "query", "--sql", r.server.sql, "--token", token, "--format", format.files, sql)
-				return err
-			}); err != nil {
-				return err
-			}
-			r.memory(name+", lishi query, resident", asked.memory)
-		}
-	}
-	r.memory("resident", r.server.status("VmRSS"))
-	return nil
-}
-
