@@ -24,6 +24,6 @@
 // # Locks
 //
 // In this order: a partition's fold lock (held by the tail around Observe and
-// Between), a ledger's read lock, a shard of the hub, a session's mu, a person's
-// mu, a connection's queue.
+// Between), a ledger's read lock, a session's mu, a shard of the hub or the
+// deadlines, a person's mu, a connection's queue.
 package ws

@@ -14,9 +14,9 @@ import (
 
 // hub knows the people who are connected, or were a moment ago.
 //
-// Locks: a shard's mu is taken with nothing held but, by delivery, a partition's
-// fold lock and a ledger's read lock. While it is held only a person's mu may be
-// taken.
+// Locks: a shard's mu is taken with nothing held but a session's mu or, by delivery,
+// a partition's fold lock and a ledger's read lock. While it is held only a
+// person's mu may be taken.
 type hub struct {
 	seed       maphash.Seed
 	shards     [64]shard

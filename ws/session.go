@@ -22,8 +22,8 @@ const (
 // session is one connection: who speaks over it, and what waits for it.
 //
 // mu is taken with nothing held, or by delivery with a partition's fold
-// lock and a ledger's read lock. While it is held only a person's mu, the
-// connection's queue or the deadlines are locked.
+// lock and a ledger's read lock. While it is held only a shard of the hub, a
+// person's mu, the deadlines or the connection's queue are locked.
 type session struct {
 	server *Server
 	conn   *wire.Conn
