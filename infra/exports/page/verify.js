@@ -211,7 +211,7 @@ function rowOf(position, record) {
     position, version === 'original' ? position : (body.message ?? ''), version, record.key, header(record, 'ce_actor'), header(record, 'ce_actorname'),
     header(record, 'ce_time'), new Date(Number(recorded)).toISOString(), String(header(record, 'ce_imported') === 'true'),
     wellFormed(body.content?.plain ?? ''), wellFormed(body.contentType ?? ''), wellFormed(body.replyTo ?? ''),
-    users.length > 0 ? `[${users.map((id) => JSON.stringify(wellFormed(id))).join(',')}]` : '',
+    users.length > 0 ? `[${users.map((id) => JSON.stringify(wellFormed(id ?? ''))).join(',')}]` : '',
   ]
 }
 
