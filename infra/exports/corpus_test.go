@@ -61,6 +61,9 @@ var broken = []struct {
 	{"other-letters", "manifest", func(t *testing.T, f forgery) { f.write(t, `"reason": `, `"Reason": "case 16",`+"\n  "+`"reason": `) }},
 	{"unknown-name", "manifest", func(t *testing.T, f forgery) { f.write(t, `"reason": `, `"complete": true,`+"\n  "+`"reason": `) }},
 	{"number-of-another-form", "manifest", func(t *testing.T, f forgery) { f.write(t, `"first": 0`, `"first": 0.0`) }},
+	{"other-until", "manifest", func(t *testing.T, f forgery) {
+		f.resign(t, testKey(7), func(m *verify.Manifest) { m.Until = strings.Replace(m.Until, "c0-", "c0-1", 1) })
+	}},
 	{"no-partitions", "manifest", func(t *testing.T, f forgery) {
 		f.resign(t, testKey(7), func(m *verify.Manifest) { m.Partitions = nil })
 	}},

@@ -266,7 +266,7 @@ func (c *counting) Read(b []byte) (int, error) {
 // checkpoints compares the signed heads with the manifest, and with those that
 // were kept elsewhere.
 func (v *verifier) checkpoints() error {
-	heads, named := map[string]string{}, map[string]bool{}
+	heads, named, last := map[string]string{}, map[string]bool{}, []string{}
 	for _, p := range v.m.Partitions {
 		name := "checkpoints/" + p.Partition + ".checkpoint"
 		note, err := v.small(name, maxNote)
@@ -286,6 +286,10 @@ func (v *verifier) checkpoints() error {
 		}
 		named[p.Partition] = true
 		heads[origin+"\n"+strconv.FormatInt(p.Size, 10)] = p.Root
+		last = append(last, p.Partition+"-"+strconv.FormatInt(p.Last, 10))
+	}
+	if until := strings.Split(v.m.Until, ","); !slices.Equal(slices.Sorted(slices.Values(until)), slices.Sorted(slices.Values(last))) {
+		return broken("manifest", "manifest.json", "until is not the last of each partition")
 	}
 	for _, kept := range v.o.Checkpoints {
 		origin, _, _ := strings.Cut(string(kept), "\n")

@@ -379,6 +379,8 @@ async function verifyPackage(files, { key, progress = () => {}, row = () => {} }
       throw new Broken('checkpoint', name, "it is not the manifest's")
     if (m.partitions.slice(0, i).some((q) => q.partition === p.partition)) throw new Broken('manifest', 'manifest.json', `it names ${p.partition} twice`)
   }
+  if (m.until.split(',').sort().join() !== m.partitions.map((p) => `${p.partition}-${p.last}`).sort().join())
+    throw new Broken('manifest', 'manifest.json', 'until is not the last of each partition')
   await new EventReader(m, need, row, progress).read()
   for (const name of ['membership.csv', 'access.csv']) {
     let n = -1
