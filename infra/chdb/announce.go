@@ -70,7 +70,7 @@ func Announce(w http.ResponseWriter, r *http.Request) (_ http.ResponseWriter, _ 
 func (a *announced) tell(p Progress) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.begun || a.over || a.conn == nil && !a.take() {
+	if a.begun || a.over || p.Done || a.conn == nil && !a.take() {
 		return
 	}
 	a.out.WriteString("X-ClickHouse-Progress: " + p.Header() + "\r\n")
@@ -133,6 +133,17 @@ func (a *announced) begin(status int) {
 	a.body = httputil.NewChunkedWriter(a.out)
 }
 
+// Flush implements http.Flusher.
+func (a *announced) Flush() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.conn == nil {
+		_ = http.NewResponseController(a.ResponseWriter).Flush()
+	} else {
+		a.flush()
+	}
+}
+
 // Write implements http.ResponseWriter.
 func (a *announced) Write(p []byte) (int, error) {
 	a.mu.Lock()
@@ -168,6 +179,8 @@ func (a *announced) end(whole bool) {
 	a.begin(http.StatusOK)
 	if a.refused != nil {
 		exception(a.body, strings.TrimSpace(a.refused.String()))
+		a.out.Flush()
+		return // without an end, as what breaks off
 	}
 	a.conn.SetWriteDeadline(time.Now().Add(announceTimeout))
 	a.body.Close()

@@ -3,6 +3,8 @@ package chdb
 import (
 	"io"
 	"net/http"
+	"slices"
+	"strings"
 	"sync/atomic"
 )
 
@@ -21,15 +23,17 @@ func (e *Engine) answer(w http.ResponseWriter, r *http.Request, q request) {
 		if out != nil {
 			return
 		}
-		w.Header().Set("Content-Type", contentType(q.format))
-		w.Header().Set("X-ClickHouse-Format", q.format)
+		describe(w.Header(), q.format)
 		w.Header().Set("X-ClickHouse-Exception-Tag", exceptionTag)
 		if p := summary.Load(); p != nil {
 			w.Header().Set("X-ClickHouse-Summary", p.Header())
 		}
 		out = compressed(w, r)
 	}
-	held := held{most: 0}
+	held := held{most: firstHeld}
+	if strings.Contains(q.format, "WithProgress") {
+		held.most = 0 // its lines are wanted as they come
+	}
 	if on(r.URL.Query().Get("wait_end_of_query")) {
 		held.most = maxHeld
 	}
@@ -54,16 +58,34 @@ func (e *Engine) answer(w http.ResponseWriter, r *http.Request, q request) {
 	}
 	switch {
 	case out == nil: // an answer without a byte
+		if word := strings.ToUpper(opening(q.sql)); slices.Contains(openers, word) {
+			describe(w.Header(), q.format) // of rows, of which there are none
+		}
 		if p := summary.Load(); p != nil {
 			w.Header().Set("X-ClickHouse-Summary", p.Header())
 		}
 	case err != nil:
 		breakOff(out, err)
 		out.Close()
+		// As ClickHouse does it: what broke off has no end, so that clients that don't
+		// look for an exception don't take a part, and its text, for the whole.
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
 	default:
 		out.Close()
 	}
 }
+
+// describe says what the answer is in.
+func describe(h http.Header, format string) {
+	h.Set("Content-Type", contentType(format))
+	h.Set("X-ClickHouse-Format", format)
+}
+
+// firstHeld is how much of an answer waits for more of it, or for its end: a
+// statement that is refused after no more than the names of its columns went out
+// is refused with a status, and in the engine's words.
+const firstHeld = 4 << 10
 
 // maxHeld is how much of an answer waits for its end where that is asked for; of a
 // longer one the beginning goes out before.

@@ -198,27 +198,29 @@ func (a *appender) Write(p []byte) (n int, err error) {
 
 // selects tells if a statement begins like one that can stream.
 func selects(sql string) bool {
+	word := opening(sql)
+	return strings.EqualFold(word, "SELECT") || strings.EqualFold(word, "WITH")
+}
+
+// opening is the word that a statement begins with, behind comments and
+// parentheses.
+func opening(sql string) string {
 	for {
 		sql = strings.TrimLeft(sql, " \t\r\n(")
+		found := true
 		switch {
 		case strings.HasPrefix(sql, "/*"):
-			_, rest, found := strings.Cut(sql, "*/")
-			if !found {
-				return false
-			}
-			sql = rest
+			_, sql, found = strings.Cut(sql, "*/")
 		case strings.HasPrefix(sql, "--"):
-			_, rest, found := strings.Cut(sql, "\n")
-			if !found {
-				return false
-			}
-			sql = rest
+			_, sql, found = strings.Cut(sql, "\n")
 		default:
-			word := sql
 			if end := strings.IndexAny(sql, " \t\r\n(/-"); end >= 0 {
-				word = sql[:end]
+				return sql[:end]
 			}
-			return strings.EqualFold(word, "SELECT") || strings.EqualFold(word, "WITH")
+			return sql
+		}
+		if !found {
+			return ""
 		}
 	}
 }

@@ -173,7 +173,7 @@ func (e *Engine) Query(ctx context.Context, s Session, sql, format string, param
 		err := c.query(tag, sql, format, params, each, func() { go e.kill(tag, over) })
 		stop()
 		if watcher.Told != nil && err == nil {
-			c.read.Elapsed = time.Since(begun)
+			c.read.Elapsed, c.read.Done = time.Since(begun), true
 			watcher.Told(c.read)
 		}
 		return err

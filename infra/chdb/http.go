@@ -82,6 +82,9 @@ func (e *Engine) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	id := r.URL.Query().Get("query_id")
 	if id == "" {
+		id = r.Header.Get("X-ClickHouse-Query-Id")
+	}
+	if id == "" {
 		id = uuid.NewString()
 	}
 	w.Header().Set("X-ClickHouse-Query-Id", id)
@@ -115,6 +118,18 @@ var notSettings = []string{
 
 var settingName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
+// WithHeaders adds to a URL's parameters what ClickHouse takes from headers too.
+func WithHeaders(values url.Values, h http.Header) {
+	for name, param := range map[string]string{"X-ClickHouse-Format": "default_format", "X-ClickHouse-Database": "database"} {
+		if v := h.Get(name); v != "" {
+			values.Set(param, v)
+		}
+	}
+	if id := h.Get("X-ClickHouse-Query-Id"); id != "" && values.Get("query_id") == "" {
+		values.Set("query_id", id)
+	}
+}
+
 func parse(r *http.Request) (q request, err error) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -130,6 +145,7 @@ func parse(r *http.Request) (q request, err error) {
 	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); strings.HasPrefix(media, "multipart/") {
 		return q, errors.New("external tables are not served here")
 	}
+	WithHeaders(values, r.Header)
 	q.session.Database = values.Get("database")
 	if len(values["role"]) > 1 {
 		return q, errors.New("one role at a time is served here")

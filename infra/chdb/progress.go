@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// Progress is how far a statement has come, as ClickHouse counts it. In a header
+// Progress is how far a statement has come, as ClickHouse counts it: of one whose
+// rows are streamed the library may leave some of what was read out. In a header
 // of its HTTP interface it is JSON with numbers as texts.
 type Progress struct {
 	ReadRows    uint64        `json:"read_rows,string"`
@@ -18,6 +19,7 @@ type Progress struct {
 	ResultRows  uint64        `json:"result_rows,string,omitempty"` // known at the end
 	Elapsed     time.Duration `json:"elapsed_ns,string"`
 	MemoryUsage uint64        `json:"memory_usage,string"` // bytes, now
+	Done        bool          `json:"-"`                   // these are the figures of the whole
 }
 
 // ParseProgress reads the value of X-ClickHouse-Progress or X-ClickHouse-Summary.

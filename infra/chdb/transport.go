@@ -23,6 +23,17 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	w := &answer{request: r, header: make(http.Header), read: read, write: write, begun: make(chan *http.Response, 1)}
 	go func() {
 		defer r.Body.Close()
+		defer func() {
+			switch p := recover(); {
+			case p == nil:
+			case p != http.ErrAbortHandler:
+				panic(p)
+			case r.Context().Err() != nil:
+				write.CloseWithError(r.Context().Err())
+			default:
+				write.CloseWithError(io.ErrUnexpectedEOF)
+			}
+		}()
 		t.handler.ServeHTTP(w, r)
 		w.begin(http.StatusOK, 0)
 		write.CloseWithError(r.Context().Err()) // nil: a whole answer

@@ -147,7 +147,7 @@ const sqlPause = 250 * time.Millisecond
 func (l *rowLines) told(p chdb.Progress) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.read = p; l.over || time.Since(l.begun) < sqlPause {
+	if l.read = p; l.over || p.Done || time.Since(l.begun) < sqlPause {
 		return // what is over soon needs no progress, and a refusal of it its own status
 	}
 	if l.send(map[string]any{"progress": map[string]any{

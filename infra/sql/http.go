@@ -46,6 +46,7 @@ const maxSQL = 1 << 20
 
 func (e *Endpoint) serve(w http.ResponseWriter, r *http.Request, c Caller) error {
 	given := r.URL.Query()
+	chdb.WithHeaders(given, r.Header)
 	body, err := chdb.Decompressed(r)
 	if err != nil {
 		return refused(36, "BAD_ARGUMENTS", err.Error())
@@ -79,7 +80,8 @@ func (e *Endpoint) serve(w http.ResponseWriter, r *http.Request, c Caller) error
 	w.WriteHeader(response.StatusCode)
 	buffer := make([]byte, 64<<10)
 	if _, err := io.CopyBuffer(onlyWriter{w}, response.Body, buffer); err != nil {
-		panic(http.ErrAbortHandler) // a part must not look like the whole
+		_ = http.NewResponseController(w).Flush() // the exception, if that is why
+		panic(http.ErrAbortHandler)               // a part must not look like the whole
 	}
 	return nil
 }

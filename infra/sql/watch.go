@@ -55,6 +55,7 @@ func (w watching) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if err == nil {
 		if p, err := chdb.ParseProgress(response.Header.Get("X-ClickHouse-Summary")); err == nil {
+			p.Done = true // as far as it was when the header ended
 			watcher.Told(p)
 		}
 	}
