@@ -264,6 +264,9 @@ func (l *lane) write(ctx context.Context, b *batch) error {
 	}
 	var wg sync.WaitGroup
 	for _, in := range inserts {
+		if l.pace.single {
+			wg.Wait()
+		}
 		e.inserting <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-e.inserting }()

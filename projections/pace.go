@@ -6,6 +6,7 @@ import "time"
 // rounds of inserts.
 type pace struct {
 	rows, bytes int
+	single      bool    // one insert at a time: the other processors are for those who chat
 	throttle    float64 // the part of the time that a replay takes while people chat; 0: it is no replay
 }
 
@@ -23,7 +24,7 @@ func (e *Engine) replayPace(throttle float64) pace {
 	if throttle >= 1 {
 		return pace{rows: e.options.ReplayRows, bytes: e.options.ReplayBytes, throttle: 1}
 	}
-	return pace{rows: min(throttledRows, e.options.ReplayRows), bytes: e.options.ReplayBytes, throttle: throttle}
+	return pace{rows: min(throttledRows, e.options.ReplayRows), bytes: e.options.ReplayBytes, throttle: throttle, single: true}
 }
 
 const (
@@ -31,8 +32,9 @@ const (
 	// while people chat.
 	DefaultThrottle = 0.2
 	// throttledRows is how many rows a throttled replay inserts in a round: few
-	// enough that nobody waits long for its end.
-	throttledRows = 10_000
+	// enough that nobody waits long for its end, and not so few that a round costs
+	// more than its rows.
+	throttledRows = 50_000
 	// restFactor is how much longer than its round of inserts a lane rests, where
 	// MaxRest allows.
 	restFactor = 8
