@@ -73,27 +73,27 @@ func (l Idle) Run(ctx context.Context, s Server) (r IdleReport, err error) {
 			}
 		}
 	}()
+	gone := make(chan error, 1)
+	listen := func(c *Conn) { // at once: those who came first are pinged while others come
+		for {
+			if _, err := c.Frame(); err != nil {
+				select {
+				case gone <- fmt.Errorf("%s: %w", c.Person, err):
+				default:
+				}
+				return
+			}
+		}
+	}
 	if err := each(l.People, func(i int) (err error) {
-		people[i], err = s.Dial(ctx, fmt.Sprintf("%s-%d", run, i))
+		if people[i], err = s.Dial(ctx, fmt.Sprintf("%s-%d", run, i)); err == nil {
+			go listen(people[i])
+		}
 		return err
 	}); err != nil {
 		return r, err
 	}
 	r.Setup = time.Since(begun).Seconds()
-	gone := make(chan error, 1)
-	for _, c := range people {
-		go func() {
-			for {
-				if _, err := c.Frame(); err != nil {
-					select {
-					case gone <- fmt.Errorf("%s: %w", c.Person, err):
-					default:
-					}
-					return
-				}
-			}
-		}()
-	}
 	trickled := make(chan error, 1)
 	if l.Trickle > 0 {
 		go func() {
