@@ -94,8 +94,8 @@ func (v View) Shown(a Audience) []ViewColumn {
 }
 
 // create is the statement that makes the view for an audience, under a name. table
-// gives a table's name in the build.
-func (v View) create(a Audience, name string, table func(string) string) string {
+// gives a table as its name in the build.
+func (v View) create(a Audience, name string, tables []Table, table func(string) string) string {
 	var names, columns []string
 	for _, c := range v.Shown(a) {
 		names = append(names, fmt.Sprintf("%s %s COMMENT %s", c.Name, c.Type, text(c.Comment)))
@@ -103,9 +103,9 @@ func (v View) create(a Audience, name string, table func(string) string) string 
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "CREATE OR REPLACE VIEW `%s`.%s (%s) DEFINER = CURRENT_USER SQL SECURITY DEFINER AS SELECT %s FROM %s",
-		a.Database, name, strings.Join(names, ", "), strings.Join(columns, ", "), placed(v.From, a.all, table))
+		a.Database, name, strings.Join(names, ", "), strings.Join(columns, ", "), placed(v.From, a, tables, table))
 	if a.groups {
-		fmt.Fprintf(&b, " WHERE has(splitByChar('\\t', getSetting('%s')), %s) AND %[2]s != ''", GroupsSetting, v.Group)
+		b.WriteString(" WHERE " + ofGroups(v.Group))
 	}
 	if v.By != "" {
 		b.WriteString(" GROUP BY " + v.By)
@@ -114,9 +114,17 @@ func (v View) create(a Audience, name string, table func(string) string) string 
 	return b.String()
 }
 
+// ofGroups is the condition that a group is one of the session's.
+func ofGroups(group string) string {
+	return fmt.Sprintf("has(splitByChar('\\t', getSetting('%s')), %s) AND %[2]s != ''", GroupsSetting, group)
+}
+
 // placed puts tables, and views in a database, in the place of their names in
-// braces.
-func placed(sql, database string, table func(string) string) string {
+// braces. For those who see only some groups each table is cut to them where it is
+// read, and not only what comes out at the end: ClickHouse moves a caller's own
+// conditions down to the tables, past the view's, and what fails on a row tells
+// what stands in it.
+func placed(sql string, a Audience, tables []Table, table func(string) string) string {
 	var b strings.Builder
 	for {
 		before, rest, found := strings.Cut(sql, "{")
@@ -126,12 +134,37 @@ func placed(sql, database string, table func(string) string) string {
 		}
 		name, after, _ := strings.Cut(rest, "}")
 		if view, ok := strings.CutPrefix(name, "chat."); ok {
+			database := a.all
+			if a.groups {
+				database = a.Database
+			}
 			b.WriteString("`" + database + "`." + view)
 		} else {
-			b.WriteString("(SELECT * FROM " + table(name) + " FINAL)")
+			b.WriteString("(SELECT * FROM " + table(name) + " FINAL")
+			if a.groups {
+				b.WriteString(" WHERE " + ofGroups(groupIn(tables, name)))
+			}
+			b.WriteString(")")
 		}
 		sql = after
 	}
+}
+
+// groupIn is the SQL of the group that a row of a table belongs to. A table that has
+// none can't be shown to those who see only some groups.
+func groupIn(tables []Table, name string) string {
+	for _, t := range tables {
+		for _, f := range t.Fields {
+			switch {
+			case t.Name != name:
+			case f.Name == "group_id":
+				return f.Name
+			case f.Name == "conversation", f.Name == "stream":
+				return GroupOf(f.Name)
+			}
+		}
+	}
+	panic("projections: rows of " + name + " belong to no group") // a mistake of the program
 }
 
 func text(s string) string {
@@ -150,7 +183,7 @@ func (e *Engine) showToPeople(ctx context.Context, p Projection, number uint32, 
 		err := e.db.Exec(ctx, "CREATE DATABASE IF NOT EXISTS `"+a.Database+"`")
 		for _, v := range viewer.Views() {
 			if err == nil && v.Shown(a) != nil {
-				err = e.db.Exec(ctx, v.create(a, v.named(named), func(table string) string { return "`" + physical(table, number) + "`" }))
+				err = e.db.Exec(ctx, v.create(a, v.named(named), p.Tables(), func(table string) string { return "`" + physical(table, number) + "`" }))
 			}
 		}
 		if errors.Is(err, ErrUnavailable) || ctx.Err() != nil {

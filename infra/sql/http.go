@@ -17,6 +17,7 @@ import (
 //
 // Source: https://clickhouse.com/docs/interfaces/http.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Content-Type-Options", "nosniff") // what people wrote is no page
 	switch {
 	case r.URL.Path == "/ping":
 		io.WriteString(w, "Ok.\n")

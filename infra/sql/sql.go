@@ -208,6 +208,9 @@ func (e *Endpoint) parameters(c Caller, given url.Values) (url.Values, error) {
 			}
 		}
 		p.Set("log_comment", strings.Join(c.Groups, "\t"))
+		// A condition of the caller's is tried on no row that the views leave out,
+		// or what fails on it would tell of it.
+		p.Set("short_circuit_function_evaluation", "force_enable")
 	}
 	for name, limit := range e.limits() {
 		p.Set(name, strconv.FormatInt(limit, 10))
@@ -258,8 +261,7 @@ func (e *Endpoint) limits() map[string]int64 {
 
 // passed are settings that say how an answer looks, and what clients send of
 // themselves.
-var passed = set(`query query_id default_format compress decompress enable_http_compression wait_end_of_query buffer_size session_id session_timeout
-	session_check client_protocol_version output_format_json_quote_64bit_integers output_format_json_quote_denormals output_format_json_quote_64bit_floats
+var passed = set(`query query_id default_format compress decompress enable_http_compression wait_end_of_query buffer_size client_protocol_version output_format_json_quote_64bit_integers output_format_json_quote_denormals output_format_json_quote_64bit_floats
 	output_format_json_quote_decimals output_format_json_named_tuples_as_objects output_format_json_escape_forward_slashes output_format_json_validate_utf8
 	output_format_json_array_of_rows output_format_native_encode_types_in_binary_format output_format_binary_write_json_as_string output_format_native_write_json_as_string
 	output_format_parquet_compression_method output_format_parquet_row_group_size output_format_parquet_string_as_string output_format_arrow_string_as_string
@@ -270,7 +272,7 @@ var passed = set(`query query_id default_format compress decompress enable_http_
 	allow_experimental_json_type allow_experimental_variant_type allow_experimental_dynamic_type prefer_column_name_to_alias http_zlib_compression_level`)
 
 // ignored are parameters that are for this endpoint, or make no difference here.
-var ignored = set(`user password database quota_key stacktrace role lishi_reason replace_running_query send_progress_in_http_headers http_headers_progress_interval_ms
+var ignored = set(`session_id session_timeout session_check user password database quota_key stacktrace role lishi_reason replace_running_query send_progress_in_http_headers http_headers_progress_interval_ms
 	cancel_http_readonly_queries_on_client_close http_write_exception_in_output_format send_profile_events async_insert wait_for_async_insert insert_quorum
 	date_time_input_format cast_string_to_dynamic_use_inference http_response_headers receive_timeout send_timeout http_receive_timeout http_send_timeout
 	network_compression_method network_zstd_compression_level use_query_cache add_http_cors_header log_queries input_format_with_names_use_header`)
