@@ -85,6 +85,7 @@ func TestSQLEndpoint(t *testing.T) {
 	t.Run("limits", s.limits)
 	t.Run("examples", s.examples)
 	t.Run("clickhouse-go", s.driver)
+	t.Run("Grafana's data source", s.grafana)
 	t.Run("clickhouse-connect", func(t *testing.T) {
 		host, port, _ := net.SplitHostPort(strings.Trim(strings.TrimPrefix(s.sql, "http://"), "/"))
 		clients(t, filepath.Join(sqlClients(t), "python", "bin", "python"), "testdata/sql/client.py", host, port, s.token("analyst"))

@@ -3,6 +3,7 @@ import sys
 
 import clickhouse_connect
 import clickhouse_connect.common
+import sqlalchemy
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 host, port, token = sys.argv[1], int(sys.argv[2]), sys.argv[3]
@@ -40,6 +41,16 @@ for statement in ("INSERT INTO users VALUES (1)", "DROP VIEW messages", "CREATE 
     except DatabaseError:
         continue
     raise AssertionError(statement + " was taken")
+# As Superset: SQLAlchemy's dialect of the same client.
+engine = sqlalchemy.create_engine(f"clickhousedb://any:{token}@{host}:{port}/chat")
+inspector = sqlalchemy.inspect(engine)
+assert inspector.get_schema_names() == ["chat"], inspector.get_schema_names()
+assert {"messages", "users"} <= set(inspector.get_table_names(schema="chat"))
+assert {"said", "content"} <= {column["name"] for column in inspector.get_columns("messages", schema="chat")}
+with engine.connect() as connection:
+    messages = sqlalchemy.Table("messages", sqlalchemy.MetaData(), autoload_with=engine, schema="chat")
+    counted = sqlalchemy.select(messages.c.sender, sqlalchemy.func.count()).group_by(messages.c.sender).order_by(messages.c.sender)
+    assert connection.execute(counted).fetchall() == [("alice", 2), ("bob", 1)]
 try:
     clickhouse_connect.get_client(host=host, port=port, username="any", password="wrong")
 except DatabaseError as e:
