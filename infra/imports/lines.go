@@ -109,8 +109,9 @@ func (s *Source) Close() error {
 	return nil
 }
 
-// read hands on every line, good or bad, with its number; the same each time.
-func (s *Source) read(zone *time.Location, each func(number int, l Line, bad *BadLine) error) error {
+// read hands on every line, good or bad, with its number; the same each time. Lines
+// get their ids with the memory of those before, unless that is nil.
+func (s *Source) read(zone *time.Location, before *identities, each func(number int, l Line, bad *BadLine) error) error {
 	f, err := os.Open(s.path)
 	if err != nil {
 		return err
@@ -127,7 +128,6 @@ func (s *Source) read(zone *time.Location, each func(number int, l Line, bad *Ba
 		r = z
 	}
 	lines := bufio.NewReaderSize(r, 1<<16)
-	seen := map[events.ID]int{}
 	var raw []byte
 	for n := 1; ; n++ {
 		var long, end bool
@@ -144,8 +144,8 @@ func (s *Source) read(zone *time.Location, each func(number int, l Line, bad *Ba
 			}
 			if bad != nil {
 				bad.File, bad.Number = s.Name, n
-			} else {
-				s.identify(&l, seen)
+			} else if before != nil {
+				s.identify(&l, before)
 			}
 			if err := each(n, l, bad); err != nil {
 				return err
@@ -177,12 +177,31 @@ func readLine(in *bufio.Reader, b []byte) (line []byte, long, end bool, err erro
 
 // identify gives the line its id: source, time, from, to, text, and which of
 // several identical lines it is. Reading the same source again gives the same.
-func (s *Source) identify(l *Line, seen map[events.ID]int) {
+func (s *Source) identify(l *Line, before *identities) {
 	scope := l.stream().Key()
 	what := events.NewID("import|"+s.Name+"|"+scope, l.From, l.Time.UTC().Format(time.RFC3339)+"|"+l.Text)
-	nth := seen[what]
-	seen[what] = nth + 1
-	l.id = what.Derive(fmt.Sprint(nth))
+	l.id = what.Derive(fmt.Sprint(before.next(what)))
+}
+
+// identities counts identical lines. Nearly all lines come once, and there may be
+// many millions, so those take as little as they can.
+type identities struct {
+	once  map[events.ID]struct{}
+	again map[events.ID]int
+}
+
+func newIdentities() *identities {
+	return &identities{once: map[events.ID]struct{}{}, again: map[events.ID]int{}}
+}
+
+// next is how often the line has come before.
+func (i *identities) next(what events.ID) int {
+	if _, known := i.once[what]; !known {
+		i.once[what] = struct{}{}
+		return 0
+	}
+	i.again[what]++
+	return i.again[what]
 }
 
 // halfSurrogate finds \uD800 to \uDFFF without the other half in JSON:

@@ -71,14 +71,14 @@ type fact struct {
 // a window, so that importing again adds nothing.
 type Known struct {
 	mu  sync.Mutex
-	ids map[events.ID]bool
+	ids map[events.ID]struct{}
 	// void is how many imported records did not count: another writer was at work
 	// on the same streams.
 	void int
 }
 
 // NewKnown makes an empty memory.
-func NewKnown() *Known { return &Known{ids: map[events.ID]bool{}} }
+func NewKnown() *Known { return &Known{ids: map[events.ID]struct{}{}} }
 
 // Observe implements tail.Observer.
 func (k *Known) Observe(r events.Recorded, v ledger.Verdict) {
@@ -91,14 +91,15 @@ func (k *Known) Observe(r events.Recorded, v ledger.Verdict) {
 	case v.Void() && v != ledger.Repeat:
 		k.void++
 	case r.Body.Type() == (events.MessageSent{}).Type():
-		k.ids[r.ID] = true
+		k.ids[r.ID] = struct{}{}
 	}
 }
 
 func (k *Known) has(id events.ID) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.ids[id]
+	_, ok := k.ids[id]
+	return ok
 }
 
 func (k *Known) voids() int {
@@ -139,7 +140,7 @@ func (im *Importer) Run(ctx context.Context, sources ...*Source) (Summary, error
 		}
 	}
 	for _, s := range sources {
-		err := s.read(im.options.Zone, func(_ int, l Line, bad *BadLine) error {
+		err := s.read(im.options.Zone, newIdentities(), func(_ int, l Line, bad *BadLine) error {
 			if bad != nil {
 				return nil
 			}
@@ -185,7 +186,7 @@ func (im *Importer) scan(ctx context.Context, s *Source) (lines []Line, err erro
 		}
 	}
 	total := 0
-	err = s.read(im.options.Zone, func(_ int, l Line, b *BadLine) error {
+	err = s.read(im.options.Zone, nil, func(_ int, l Line, b *BadLine) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
