@@ -102,6 +102,12 @@ func (k *Known) has(id events.ID) bool {
 	return ok
 }
 
+func (k *Known) any() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.ids) > 0
+}
+
 func (k *Known) voids() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -186,7 +192,11 @@ func (im *Importer) scan(ctx context.Context, s *Source) (lines []Line, err erro
 		}
 	}
 	total := 0
-	err = s.read(im.options.Zone, nil, func(_ int, l Line, b *BadLine) error {
+	var before *identities // where nothing was imported before, no line is known
+	if im.known.any() {
+		before = newIdentities()
+	}
+	err = s.read(im.options.Zone, before, func(_ int, l Line, b *BadLine) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
