@@ -74,6 +74,8 @@ type Handler struct {
 	options Options
 	parts   map[events.Topic][]*part
 
+	hearings sync.Pool // of *hearing
+
 	underWay atomic.Int64
 	closing  atomic.Bool
 	idle     chan struct{} // a signal that underWay fell to 0 while closing

@@ -87,7 +87,7 @@ func (h *Handler) attempt(p *pending, mayBlock bool) step {
 	}
 	p.outstanding, p.revision, p.prev, p.basis = true, e.Revision, e.Prev, e.Basis
 	part.mu.Unlock()
-	h.log.AppendAsync(e, p.appended(h))
+	h.log.AppendAsync(e, h.hearing(p).done)
 	if seededfault.Planted(seededfault.EarlyAnswer) && p.ordering == events.ByBasis {
 		h.answer(p, Outcome{Event: events.Recorded{Event: e, Position: events.Position{Partition: part.partition, Offset: basis + 1}, At: e.Time}})
 	}
@@ -109,28 +109,47 @@ func (h *Handler) decide(p *pending) (events.Body, string, error) {
 	return body, name, err
 }
 
+// hearing is what an attempt hears from the log. It is used again, since the log
+// calls back once.
+type hearing struct {
+	h    *Handler
+	p    *pending
+	done func(events.Position, error)
+}
+
+func (h *Handler) hearing(p *pending) *hearing {
+	w, _ := h.hearings.Get().(*hearing)
+	if w == nil {
+		w = &hearing{h: h}
+		w.done = w.appended
+	}
+	w.p = p
+	return w
+}
+
 // appended hears from the log. That it took the event is no answer: reading it
 // back is. A doubtful outcome is cleared up by the reading too, or by the
 // deadline.
-func (p *pending) appended(h *Handler) func(events.Position, error) {
-	return func(_ events.Position, err error) {
-		if err == nil || errors.Is(err, events.ErrUnknown) {
-			return
-		}
-		part := p.part
-		part.mu.Lock()
-		p.outstanding = false
-		switch {
-		case p.answered && !p.doubt: // with unknown; now it is known that nothing happened
-			part.forget(p)
-		case !p.answered && !p.doubt:
-			waiters := part.answer(p)
-			part.mu.Unlock()
-			h.tell(p, waiters, Outcome{Err: refusal(err)})
-			return
-		}
-		part.mu.Unlock()
+func (w *hearing) appended(_ events.Position, err error) {
+	h, p := w.h, w.p
+	w.p = nil
+	h.hearings.Put(w)
+	if err == nil || errors.Is(err, events.ErrUnknown) {
+		return
 	}
+	part := p.part
+	part.mu.Lock()
+	p.outstanding = false
+	switch {
+	case p.answered && !p.doubt: // with unknown; now it is known that nothing happened
+		part.forget(p)
+	case !p.answered && !p.doubt:
+		waiters := part.answer(p)
+		part.mu.Unlock()
+		h.tell(p, waiters, Outcome{Err: refusal(err)})
+		return
+	}
+	part.mu.Unlock()
 }
 
 // known asks the ledger for the occurrence that decides for the command's id.

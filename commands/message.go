@@ -22,7 +22,7 @@ func (s State) mayWrite(url string, stream events.Stream, a Actor, now time.Time
 		}
 		return st, nil
 	}
-	pair := s.relations(stream).Pair(stream)
+	pair := s.relations(stream).PairNow(stream)
 	st := friendship(&pair, a.ID, now)
 	if pair.Blocked(stream.ID) || pair.Blocked(stream.Peer) {
 		return st, pairs.permit(url, st, blockedByOne)

@@ -73,7 +73,7 @@ func (c *session) readLogin(q *request) (l login, bad *commands.Refusal) {
 	if l.uniqueNo, bad = q.id(c.server.o.Limits.ID); bad != nil {
 		return l, bad
 	}
-	into, bad := q.url.plan.decode(q.params, c.server.o.Limits)
+	into, bad := q.url.plan.decode(q.params, c.server.o.Limits, nil)
 	if bad != nil {
 		return l, bad
 	}

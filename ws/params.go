@@ -182,8 +182,14 @@ func (f *planned) bounds(tag reflect.StructTag) bool {
 }
 
 // decode makes a new command or query of the params; into is a *T.
-func (p *plan) decode(ps params, l commands.Limits) (into any, bad *commands.Refusal) {
-	ptr := reflect.New(p.typ)
+// A message's is put into room, where there is some.
+func (p *plan) decode(ps params, l commands.Limits, room *commands.SendMessage) (into any, bad *commands.Refusal) {
+	var ptr reflect.Value
+	if room != nil {
+		ptr = reflect.ValueOf(room)
+	} else {
+		ptr = reflect.New(p.typ)
+	}
 	target := ptr.Elem()
 	for i := range p.fields {
 		f := &p.fields[i]

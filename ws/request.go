@@ -1,9 +1,11 @@
 package ws
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
+	"unsafe"
 
 	"lishi/commands"
 	"lishi/events"
@@ -16,14 +18,43 @@ type request struct {
 	url      *URL
 	params   params
 	uniqueNo string // as far as it could be read; empty otherwise
+	arrival  *arrival
+}
+
+// arrival is what is kept of a message's frame, in one piece: the command, whose
+// texts lie in the copy behind it.
+type arrival struct {
+	message commands.SendMessage
+	text    [arrivalText]byte
+}
+
+// arrivalText is how long a frame may be that is kept with its command: a kilobyte
+// with it, which is a size that memory comes in.
+const arrivalText = 1024 - int(unsafe.Sizeof(commands.SendMessage{}))
+
+// keep copies a frame.
+func (q *request) keep(frame []byte) []byte {
+	if len(frame) > arrivalText {
+		return slices.Clone(frame)
+	}
+	q.arrival = new(arrival)
+	return q.arrival.text[:copy(q.arrival.text[:], frame)]
+}
+
+// room is where a message's command goes; nil for all others, which make their own.
+func (q *request) room() *commands.SendMessage {
+	if q.arrival == nil || q.url.plan.typ != reflect.TypeFor[commands.SendMessage]() {
+		return nil
+	}
+	return &q.arrival.message
 }
 
 // read takes a frame's bytes: {"url":…,"params":{…}}. A refusal of BadRequest
 // means that it is no request at all. The frame's bytes are copied: what is made
 // of the request refers to the copy.
 func (q *request) read(frame []byte, registry *Registry) *commands.Refusal {
-	q.url, q.params, q.uniqueNo = nil, q.params[:0], ""
-	v, err := parse(slices.Clone(frame))
+	q.url, q.params, q.uniqueNo, q.arrival = nil, q.params[:0], "", nil
+	v, err := parse(q.keep(frame))
 	if err != nil {
 		return refuse(commands.BadRequest, err.Error())
 	}
@@ -137,7 +168,7 @@ func (q *request) decode(l commands.Limits) (d decoded, bad *commands.Refusal) {
 	if d.resend, bad = q.params.bool("resend"); bad != nil {
 		return d, bad
 	}
-	into, bad := q.url.plan.decode(q.params, l)
+	into, bad := q.url.plan.decode(q.params, l, q.room())
 	if bad != nil {
 		return d, bad
 	}

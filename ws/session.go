@@ -232,24 +232,47 @@ func (c *session) register(ctx context.Context) *commands.Refusal {
 
 // submit sends a command on its way and answers when the log has shown it.
 func (c *session) submit(url *URL, d decoded, started time.Time) {
-	p := c.user.Load()
+	a, _ := answerings.Get().(*answering)
+	if a == nil {
+		a = new(answering)
+		a.done = a.answer
+	}
+	a.session, a.url, a.uniqueNo, a.person, a.started = c, url, d.uniqueNo, c.user.Load(), started
 	c.server.handler.Submit(c.server.base, commands.Request{
 		URL: url.Path, Command: d.command, Actor: c.actor, UniqueNo: d.uniqueNo,
 		Fingerprint: commands.Fingerprint(url.Path, d.command), Resend: d.resend, Time: started, Origin: c,
-	}, func(o commands.Outcome) {
-		r := outcome(url, d.uniqueNo, &o)
-		if r.refusal == nil && r.position != (events.Position{}) {
-			if p != nil {
-				p.saw(c.server.index(r.position.Partition), r.position.Offset)
-			}
-			c.succeed(&r)
-		} else {
-			c.send(&r)
-			c.slots.give()
+	}, a.done)
+}
+
+// answering is a command under way whose outcome goes to a connection. It is used
+// again, since a command has one outcome.
+type answering struct {
+	session  *session
+	url      *URL
+	uniqueNo string
+	person   *person // nil where the connection is closing
+	started  time.Time
+	done     func(commands.Outcome)
+}
+
+var answerings sync.Pool // of *answering
+
+func (a *answering) answer(o commands.Outcome) {
+	c, url, p, started := a.session, a.url, a.person, a.started
+	r := outcome(url, a.uniqueNo, &o)
+	*a = answering{done: a.done}
+	answerings.Put(a)
+	if r.refusal == nil && r.position != (events.Position{}) {
+		if p != nil {
+			p.saw(c.server.index(r.position.Partition), r.position.Offset)
 		}
-		c.server.count(url, r.refusal, started)
-		c.server.end()
-	})
+		c.succeed(&r)
+	} else {
+		c.send(&r)
+		c.slots.give()
+	}
+	c.server.count(url, r.refusal, started)
+	c.server.end()
 }
 
 // outcome is the reply to a command.

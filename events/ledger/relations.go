@@ -116,18 +116,34 @@ func (r *Relations) Head(s events.Stream) (revision uint64, head events.ID) {
 func (r *Relations) Pair(s events.Stream) Pair {
 	r.l.mu.RLock()
 	defer r.l.mu.RUnlock()
+	p, st := r.pair(s)
+	if st != nil {
+		p.Intervals = slices.Clone(st.friends)
+	}
+	return p
+}
+
+// PairNow is Pair without Intervals, which only the past is asked for.
+func (r *Relations) PairNow(s events.Stream) Pair {
+	r.l.mu.RLock()
+	defer r.l.mu.RUnlock()
+	p, _ := r.pair(s)
+	return p
+}
+
+// pair needs the ledger's lock.
+func (r *Relations) pair(s events.Stream) (Pair, *stream) {
 	p := Pair{key: s}
 	st := r.l.state.streams[s]
 	if st == nil || st.pair == nil {
-		return p
+		return p, nil
 	}
 	p.Revision, p.Head, p.Known = st.revision(), st.head(), st.revision() > 0
-	p.Friends, p.Intervals, p.blocked = st.friendsNow(), slices.Clone(st.friends), st.blocked
-	p.views = st.views
+	p.Friends, p.blocked, p.views = st.friendsNow(), st.blocked, st.views
 	for _, id := range st.pair.waiting {
 		p.Waiting = append(p.Waiting, *r.l.state.asked[id])
 	}
-	return p
+	return p, st
 }
 
 // FriendsAt tells whether a pair were friends.
