@@ -37,7 +37,7 @@ func TestManyWhoComeBackShareThePasses(t *testing.T) {
 			for i := range people {
 				w.befriend("friend", fmt.Sprint("p", i))
 			}
-			x := &traffic{w: w, length: 5}
+			x := &traffic{w: w, length: 5, sure: true}
 			for i := range people {
 				x.do(fmt.Sprint("p", i), &commands.ApplyGroup{GroupID: group}, "j")
 			}

@@ -15,6 +15,7 @@ type traffic struct {
 	n      int
 	group  string
 	length int
+	sure   bool // nothing of it may be refused
 	wait   sync.WaitGroup
 }
 
@@ -24,7 +25,12 @@ func (x *traffic) do(actor string, c commands.Command, url string) {
 	x.w.handler.Submit(context.Background(), commands.Request{
 		URL: url, Command: c, Actor: commands.Actor{ID: actor, Name: actor}, UniqueNo: fmt.Sprint("t", x.n),
 		Fingerprint: commands.Fingerprint(url, c), Time: x.w.server.o.Now(),
-	}, func(commands.Outcome) { x.wait.Done() })
+	}, func(o commands.Outcome) {
+		if x.sure && o.Err != nil {
+			x.w.t.Errorf("%s of %s: %v", url, actor, o.Err)
+		}
+		x.wait.Done()
+	})
 }
 
 func (x *traffic) step(kind int, user string) {
