@@ -42,6 +42,7 @@ type Broker struct {
 	addr     string
 	password string
 	sync     *syncer
+	inside   *listener
 	log      *slog.Logger
 
 	stop  chan struct{}
@@ -99,7 +100,7 @@ func Open(ctx context.Context, o Options) (_ *Broker, err error) {
 		kfake.ClusterID("lishi"),
 		kfake.DataDir(d.kafka()),
 		kfake.WithLogger(kfakeLogger{o.Logger}),
-		kfake.ListenFn(listen),
+		kfake.ListenFn(b.listen),
 		kfake.EnableSASL(),
 		kfake.Superuser("PLAIN", user, b.password),
 		kfake.BrokerConfigs(map[string]string{

@@ -18,12 +18,13 @@ const (
 	maxFirstRequest = 64 << 10  // before a client has shown who it is
 )
 
-func listen(network, address string) (net.Listener, error) {
+func (b *Broker) listen(network, address string) (net.Listener, error) {
 	l, err := net.Listen(network, address)
 	if err != nil {
 		return nil, err
 	}
-	return guard{l}, nil
+	b.inside = newListener(l)
+	return guard{b.inside}, nil
 }
 
 func (g guard) Accept() (net.Conn, error) {

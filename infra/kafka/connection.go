@@ -38,6 +38,9 @@ func newConnection(o Options) *connection {
 	c := &connection{brokers: o.Brokers, timeout: o.RequestTimeout, silence: min(o.RequestTimeout, maxSilence), sasl: o.SASL, open: o.Dial}
 	if o.Embedded != nil {
 		c.brokers = []string{o.Embedded.Addr()}
+		if c.open == nil {
+			c.open = o.Embedded.Dial
+		}
 		user, password := o.Embedded.Credentials()
 		c.sasl = plain.Mechanism{Username: user, Password: password}
 	}

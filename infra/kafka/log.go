@@ -22,6 +22,7 @@ import (
 type Embedded interface {
 	Addr() string
 	Credentials() (username, password string)
+	Dial(ctx context.Context, network, address string) (net.Conn, error)
 	Sync(ctx context.Context, topic string, partition int32, end int64) error
 	Synced(topic string, partition int32) int64
 	Written(topic string, partition int32) (int64, error)
