@@ -4,13 +4,16 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net"
+	"sync"
+	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // guard stands between the port and kfake, which trusts what it reads: it makes
-// room for whatever length a client names, and a request it does not know ends
-// the process. Everybody on the machine can connect to the port.
+// room for whatever length a client names, a request it does not know ends the
+// process, and one of the flexible versions (KIP-482) can name four thousand million
+// tags, which are all looked for. Everybody on the machine can connect to the port.
 type guard struct{ net.Listener }
 
 const (
@@ -32,10 +35,14 @@ func (g guard) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &guardedConn{Conn: c, head: make([]byte, 0, 6)}, nil
+	return &guardedConn{Conn: c, head: make([]byte, 0, 8), answered: make(chan struct{}), closed: make(chan struct{})}, nil
 }
 
-// guardedConn looks at the first six bytes of every request: length and kind.
+// plainVersions are the newest versions, without tags, of what may be asked before
+// a client has shown who it is.
+var plainVersions = map[kmsg.Key]int16{kmsg.ApiVersions: 2, kmsg.SASLHandshake: 1, kmsg.SASLAuthenticate: 1}
+
+// guardedConn looks at the first eight bytes of every request: length, kind, version.
 // The length is judged as soon as it is there: with its four bytes alone kfake
 // would already make room for what they name.
 type guardedConn struct {
@@ -43,9 +50,44 @@ type guardedConn struct {
 	head    []byte // of the request being read, as far as it came
 	rest    int    // bytes of it that follow the head
 	greeted bool   // the client has sent what it authenticates with
+
+	asked    atomic.Int32  // requests up to that; negative once it came
+	answers  atomic.Int32  // to them
+	answered chan struct{} // closed when there are as many
+	closed   chan struct{}
+	once     sync.Once
 }
 
+// Write counts the answers: kfake writes each in one piece, and none to a password
+// that is wrong.
+func (c *guardedConn) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	select {
+	case <-c.answered:
+	default:
+		if c.answers.Add(1); c.asked.Load() < 0 && c.answers.Load() == -c.asked.Load() {
+			close(c.answered)
+		}
+	}
+	return n, err
+}
+
+// Close implements net.Conn.
+func (c *guardedConn) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return c.Conn.Close()
+}
+
+// Read hands on nothing behind a password before that was found right: kfake takes
+// the next request apart while it still looks at the one before.
 func (c *guardedConn) Read(b []byte) (int, error) {
+	if c.greeted && c.rest == 0 {
+		select {
+		case <-c.answered:
+		case <-c.closed:
+			return 0, net.ErrClosed
+		}
+	}
 	n, err := c.Conn.Read(b)
 	for in := b[:n]; len(in) > 0; {
 		if c.rest > 0 {
@@ -75,21 +117,22 @@ func (c *guardedConn) check() error {
 		if size := c.size(); size < 8 || size > limit {
 			return fmt.Errorf("embedded broker: not a request: %d bytes", size)
 		}
-	case 6:
-		key := int16(binary.BigEndian.Uint16(c.head[4:]))
+	case 8:
+		key := int16(binary.BigEndian.Uint16(c.head[4:6]))
 		if kmsg.RequestForKey(key) == nil {
 			return fmt.Errorf("embedded broker: not a request: kind %d", key)
 		}
 		if !c.greeted {
-			switch kmsg.Key(key) {
-			case kmsg.ApiVersions, kmsg.SASLHandshake:
-			case kmsg.SASLAuthenticate:
-				c.greeted = true
-			default:
-				return fmt.Errorf("embedded broker: request %d before authentication", key)
+			version := int16(binary.BigEndian.Uint16(c.head[6:]))
+			if most, ok := plainVersions[kmsg.Key(key)]; !ok || version < 0 || version > most {
+				return fmt.Errorf("embedded broker: request %d, version %d, before authentication", key, version)
+			}
+			asked := c.asked.Add(1)
+			if c.greeted = kmsg.Key(key) == kmsg.SASLAuthenticate; c.greeted {
+				c.asked.Store(-asked) // no more are counted
 			}
 		}
-		c.rest = int(c.size()) - 2
+		c.rest = int(c.size()) - 4
 		c.head = c.head[:0]
 	}
 	return nil

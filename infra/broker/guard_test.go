@@ -16,7 +16,7 @@ func TestALengthIsJudgedBeforeRoomIsMade(t *testing.T) {
 		"too long before greeting": "\x00\x01\x00\x01",
 	} {
 		ours, theirs := net.Pipe()
-		c := &guardedConn{Conn: ours, head: make([]byte, 0, 6)}
+		c := &guardedConn{Conn: ours, head: make([]byte, 0, 8), answered: make(chan struct{}), closed: make(chan struct{})}
 		go func() { io.Copy(theirs, strings.NewReader(sent)) }()
 		if n, err := io.ReadFull(c, make([]byte, 4)); err == nil || !strings.Contains(err.Error(), "not a request") {
 			t.Errorf("%s: %d bytes reach the broker, %v", name, n, err)
