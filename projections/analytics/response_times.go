@@ -37,10 +37,10 @@ FROM
         SELECT conversation, kind, said, offset, sender, lagInFrame(sender) OVER talk AS before
         FROM messages
         WHERE said < {to:DateTime64(3, 'UTC')}{{chosen}}
-        WINDOW talk AS (PARTITION BY conversation ORDER BY said, offset)
+        WINDOW talk AS (PARTITION BY conversation ORDER BY said, offset ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)
     )
     WHERE sender != before
-    WINDOW turns AS (PARTITION BY conversation ORDER BY said, offset)
+    WINDOW turns AS (PARTITION BY conversation ORDER BY said, offset ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)
 )
 WHERE said >= {from:DateTime64(3, 'UTC')} AND waited IS NOT NULL
 GROUP BY period
