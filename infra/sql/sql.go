@@ -212,6 +212,9 @@ func (e *Endpoint) parameters(c Caller, given url.Values) (url.Values, error) {
 		// or what fails on it would tell of it.
 		p.Set("short_circuit_function_evaluation", "force_enable")
 	}
+	// A row group of Parquet is gathered in memory; ClickHouse would gather a million rows.
+	p.Set("output_format_parquet_row_group_size", "65536")
+	p.Set("output_format_parquet_row_group_size_bytes", strconv.FormatInt(max(e.o.Limits.Memory/16, 1<<20), 10))
 	for name, limit := range e.limits() {
 		p.Set(name, strconv.FormatInt(limit, 10))
 	}

@@ -154,7 +154,7 @@ func (s *server) stream(ctx context.Context, out io.Writer, errs *bytes.Buffer, 
 	u.seconds = time.Since(begun).Seconds()
 	u.processor = (c.ProcessState.UserTime() + c.ProcessState.SystemTime()).Seconds()
 	if err != nil {
-		err = fmt.Errorf("lishi %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(errs.String()))
+		err = fmt.Errorf("lishi %s: %w: %s", args[0], err, strings.TrimSpace(errs.String()))
 	}
 	return u, err
 }
