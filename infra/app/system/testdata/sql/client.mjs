@@ -23,7 +23,7 @@ for (const compression of [{ response: false }, { response: true }, { response: 
   await assert.rejects(client.query({ query: 'SELECT * FROM nowhere' }), /UNKNOWN_TABLE|Unknown table/)
   // Progress between the rows, as its users follow a long statement, and in the header.
   let told = 0, came = 0
-  const slow = 'FROM numbers(1500000) WHERE NOT ignore(sipHash128(number, toString(number))) AND number % 1000 = 0'
+  const slow = 'FROM numbers(6000000) WHERE NOT ignore(sipHash128(number, toString(number))) AND number % 4000 = 0'
   const followed = await client.query({ query: `SELECT number ${slow}`, format: 'JSONEachRowWithProgress', clickhouse_settings: { max_threads: 1 } })
   for await (const part of followed.stream()) {
     for (const line of part.map((l) => l.json())) {
