@@ -1,1 +1,0 @@
-import{A as e,G as t,W as n,dt as r,et as i,ft as a,h as o,it as s,q as c}from"./index-C_TF8DJ1.js";var l=c(`<a class="mono s6pv8"> </a>`);function u(c,u){a(u,!0);var d=l(),f=s(d,!0);i(t=>{e(d,`href`,t),n(f,u.position)},[()=>o.to(`explorer`,{position:u.position})]),t(c,d),r()}export{u as t};
