@@ -30,15 +30,19 @@ type version struct {
 	offset int64
 }
 
-// seen is the text of a message for somebody to whom edits reach up to an offset.
-func (m *said) seen(by string, until int64) (text string, ok bool) {
+// seen is the text of a message for somebody whom what was written at an offset
+// reached.
+func (m *said) seen(by string, reached func(offset int64) bool) (text string, ok bool) {
 	for _, v := range m.texts {
-		if v.offset <= until {
+		if reached(v.offset) {
 			text = v.text
 		}
 	}
 	return text, !m.hidden[by] && !m.recalled
 }
+
+// stay is a membership: of the offsets behind from, up to to.
+type stay struct{ from, to int64 }
 
 // crowd does random things and remembers them.
 type crowd struct {
@@ -46,14 +50,14 @@ type crowd struct {
 	users         []string
 	groups        []events.Stream
 	members       map[events.Stream]map[string]bool
-	left          map[events.Stream]map[string]int64 // offsets
+	stays         map[events.Stream]map[string][]stay
 	conversations map[events.Stream][]*said
 }
 
 func newCrowd(w *projectiontest.World) *crowd {
 	c := &crowd{
 		w: w, users: []string{"a", "b", "c", "d"}, members: map[events.Stream]map[string]bool{},
-		left: map[events.Stream]map[string]int64{}, conversations: map[events.Stream][]*said{},
+		stays: map[events.Stream]map[string][]stay{}, conversations: map[events.Stream][]*said{},
 	}
 	w.Register(c.users...)
 	w.Befriend("a", "b")
@@ -62,10 +66,12 @@ func newCrowd(w *projectiontest.World) *crowd {
 	for i := range 3 {
 		g := w.Create(fmt.Sprint("g", i), "a")
 		c.groups = append(c.groups, g)
-		c.members[g], c.left[g] = map[string]bool{"a": true}, map[string]int64{}
+		c.members[g], c.stays[g] = map[string]bool{"a": true}, map[string][]stay{"a": {{-1, lasting}}}
 	}
 	return c
 }
+
+const lasting = 1 << 62
 
 func word(rt *rapid.T, least, most int) string {
 	letters := []string{"好", "友", "a", "B", "b", "%", "_", `\`, "👍", " ", "é", "É"}
@@ -110,10 +116,10 @@ func (c *crowd) change(rt *rapid.T) {
 
 func (c *crowd) move(rt *rapid.T) {
 	u, g := rapid.SampledFrom([]string{"b", "c"}).Draw(rt, "who"), rapid.SampledFrom(c.groups).Draw(rt, "where")
-	if c.members[g][u] {
-		c.left[g][u] = c.w.Do(u, g, events.GroupMemberQuit{}).Position.Offset
+	if all := c.stays[g][u]; c.members[g][u] {
+		all[len(all)-1].to = c.w.Do(u, g, events.GroupMemberQuit{}).Position.Offset
 	} else {
-		c.w.Do(u, g, events.GroupJoined{})
+		c.stays[g][u] = append(all, stay{c.w.Do(u, g, events.GroupJoined{}).Position.Offset, lasting})
 	}
 	c.members[g][u] = !c.members[g][u]
 }
@@ -121,12 +127,11 @@ func (c *crowd) move(rt *rapid.T) {
 // scan is what search has to find.
 func (c *crowd) scan(caller, text string, only *events.Stream) (want []string) {
 	for s, all := range c.conversations {
-		until := int64(1 << 62)
-		if s.Kind == events.Group && !c.members[s][caller] {
-			until = c.left[s][caller]
+		reached := func(at int64) bool {
+			return s.Kind != events.Group || slices.ContainsFunc(c.stays[s][caller], func(x stay) bool { return at > x.from && at <= x.to })
 		}
 		for _, m := range all {
-			now, ok := m.seen(caller, until)
+			now, ok := m.seen(caller, reached)
 			if ok && (only == nil || *only == s) && strings.Contains(strings.ToLower(now), strings.ToLower(text)) {
 				want = append(want, m.at.String())
 			}

@@ -8,9 +8,11 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -152,6 +154,10 @@ func (p *player) conn(name string) *socket {
 }
 
 func (p *player) run(i int) {
+	// Lists are in the order of times, which have milliseconds: each step has its own.
+	for began := time.Now().UnixMilli(); time.Now().UnixMilli() == began; {
+		runtime.Gosched()
+	}
 	s := p.step
 	var result string
 	overHTTP := p.http && s.Status != 0
