@@ -204,6 +204,11 @@ func (l *loop) flush(c *Conn) {
 	}
 }
 
+// turn is after how many connections the writer lets others have the processor,
+// which the scheduler would take from it only much later: it does not see writes
+// that can't block.
+const turn = 32
+
 // write runs the writers of all connections that have something to write, one
 // behind the other: none of them waits.
 func (l *loop) write() {
@@ -219,6 +224,9 @@ func (l *loop) write() {
 		for i, c := range mine {
 			mine[i] = nil
 			c.write()
+			if i%turn == turn-1 {
+				runtime.Gosched()
+			}
 		}
 	}
 }
