@@ -107,18 +107,21 @@ func TestEditAgainstRecall(t *testing.T) {
 
 // The same edit, turned away while the first one's fate is open.
 func TestEditInDoubtIsNotCalledUnavailable(t *testing.T) {
-	withNodes(t, Options{UnderWay: 1}, func(t *testing.T, log *faultyLog, one, two *node) {
+	// Two, since who was answered is under way for a moment more.
+	withNodes(t, Options{UnderWay: 2}, func(t *testing.T, log *faultyLog, one, two *node) {
 		one.befriend("a", "b")
 		said := one.must("a", "m", hi("b")).Position.String()
 		synctest.Wait()
 		release := log.hold(pairAB)
 		edit := EditMessage{Position: said, Content: "x"}
+		other := one.submit("a", "0", EditMessage{Position: said, Content: "y"})
 		first := one.submit("a", "1", edit)
 		synctest.Wait()
 		wantReason(t, one.do("a", "1", edit), Unknown)
 		wantReason(t, one.do("a", "2", edit), Unavailable)
 		wantReason(t, one.do("a", "1", EditMessage{Position: "c9-0", Content: "x"}), Unavailable)
 		release()
+		wantReason(t, <-other, "")
 		wantReason(t, <-first, "")
 	})
 }
