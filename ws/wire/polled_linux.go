@@ -5,7 +5,6 @@ import (
 	"net"
 	"os"
 	"sync/atomic"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -32,20 +31,8 @@ const (
 // hold takes a plain socket into an event loop, and gives everything else, or
 // what the system has no descriptor left for, goroutines.
 func (u *Upgrader) hold(c *Conn, nc net.Conn) socket {
-	if u.loops == nil {
-		return newStream(c, nc)
-	}
-	var raw syscall.RawConn
-	var err error
-	switch nc := nc.(type) {
-	case *net.TCPConn:
-		raw, err = nc.SyscallConn()
-	case *net.UnixConn:
-		raw, err = nc.SyscallConn()
-	default:
-		return newStream(c, nc)
-	}
-	if err != nil {
+	raw := plainSocket(nc)
+	if u.loops == nil || raw == nil {
 		return newStream(c, nc)
 	}
 	own, err := -1, error(nil)

@@ -19,20 +19,22 @@ type source struct {
 }
 
 func (s *source) open(nc net.Conn) {
-	s.nc = nc
-	var raw syscall.RawConn
-	var err error
-	switch nc := nc.(type) {
-	case *net.TCPConn:
-		raw, err = nc.SyscallConn()
-	case *net.UnixConn:
-		raw, err = nc.SyscallConn()
-	default:
-		return
+	s.nc, s.raw = nc, plainSocket(nc)
+	if s.raw != nil {
+		s.readable = s.take
 	}
-	if err == nil {
-		s.raw, s.readable = raw, s.take
+}
+
+// plainSocket gives the descriptor of a connection that is a socket with nothing in
+// between; else nil.
+func plainSocket(nc net.Conn) syscall.RawConn {
+	switch nc.(type) {
+	case *net.TCPConn, *net.UnixConn:
+		if raw, err := nc.(syscall.Conn).SyscallConn(); err == nil {
+			return raw
+		}
 	}
+	return nil
 }
 
 // plain reports whether the connection is a socket with nothing in between.
