@@ -30,7 +30,7 @@ Progress comes on stderr, a table of each part on stdout. What is refused, becau
 it would take more memory or time than it may, stands as refused in the table. A
 download may take half an hour here (the setting sql-time).
 
-The parts are: ` + strings.Join(large.Parts, ", ") + `.`,
+The parts are: ` + strings.Join(large.Parts(), ", ") + `.`,
 		Example: `  lishi bench large chat.jsonl.gz
   lishi bench large chat.jsonl.gz --messages 1000000,10000000 --json
   lishi bench large chat.jsonl.gz --dir ./large --only search,sql`,
@@ -52,8 +52,8 @@ The parts are: ` + strings.Join(large.Parts, ", ") + `.`,
 			o.Messages = append(o.Messages, n)
 		}
 		for _, part := range o.Parts {
-			if !slices.Contains(large.Parts, part) {
-				return usageError{fmt.Errorf("there is no part %q; there are: %s", part, strings.Join(large.Parts, ", "))}
+			if !slices.Contains(large.Parts(), part) {
+				return usageError{fmt.Errorf("there is no part %q; there are: %s", part, strings.Join(large.Parts(), ", "))}
 			}
 		}
 		if o.Seconds <= 0 || o.Words < 1 || o.Readers < 1 {

@@ -146,23 +146,35 @@ func processOf(pid int) (p Process, err error) {
 	if pid == 0 {
 		return p, nil
 	}
-	dir := filepath.Join("/proc", strconv.Itoa(pid))
-	status, err := os.ReadFile(filepath.Join(dir, "status"))
+	if p.Resident, err = Status(pid, "VmRSS"); err != nil {
+		return p, err
+	}
+	threads, err := Status(pid, "Threads")
 	if err != nil {
 		return p, err
 	}
-	for line := range strings.Lines(string(status)) {
-		name, value, _ := strings.Cut(line, ":")
-		number, _, _ := strings.Cut(strings.TrimSpace(value), " ")
-		n, _ := strconv.ParseInt(number, 10, 64)
-		switch name {
-		case "VmRSS":
-			p.Resident = n << 10
-		case "Threads":
-			p.Threads = int(n)
-		}
-	}
-	fds, err := os.ReadDir(filepath.Join(dir, "fd"))
+	p.Threads = int(threads)
+	fds, err := os.ReadDir(filepath.Join("/proc", strconv.Itoa(pid), "fd"))
 	p.Descriptors = len(fds)
 	return p, err
+}
+
+// Status is a number in /proc/PID/status; those in kB are given in bytes. One that
+// is not there is 0.
+func Status(pid int, field string) (int64, error) {
+	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(status)) {
+		if value, ok := strings.CutPrefix(line, field+":"); ok {
+			number, unit, _ := strings.Cut(strings.TrimSpace(value), " ")
+			n, _ := strconv.ParseInt(number, 10, 64)
+			if unit == "kB" {
+				n <<= 10
+			}
+			return n, nil
+		}
+	}
+	return 0, nil
 }

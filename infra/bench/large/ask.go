@@ -35,6 +35,15 @@ func (r *run) open(ctx context.Context, sql string) (io.ReadCloser, error) {
 	return sqlapi.Answered(response)
 }
 
+// drained reads an answer to its end, and gives how many bytes it had.
+func drained(answer io.ReadCloser, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	defer answer.Close()
+	return io.Copy(io.Discard, answer)
+}
+
 // rows hands on each line of an answer.
 func (r *run) rows(ctx context.Context, sql string, each func(line []byte) error) error {
 	answer, err := r.open(ctx, sql)
@@ -67,6 +76,23 @@ func (r *run) row(ctx context.Context, sql string, into any) error {
 func (r *run) client() (*console.Client, error) {
 	token, err := r.token("large", "admin")
 	return &console.Client{Base: "http://" + r.server.console, Token: token, Reason: "measured"}, err
+}
+
+// builds are what the console says of the read models' builds.
+func builds(ctx context.Context, client *console.Client) (all []projection, err error) {
+	var told struct{ Projections []projection }
+	err = client.Get(ctx, "/api/projections", nil, &told)
+	return told.Projections, err
+}
+
+// projection is a read model as the console shows it, as far as it is looked at.
+type projection struct {
+	Projection string
+	Builds     []struct {
+		Build           uint32
+		State           string
+		Bytes, RawBytes float64
+	}
 }
 
 // repeated does something again and again, by so many at once, and gives how long

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -175,10 +174,3 @@ func size(folder string) (bytes int64, err error) {
 	})
 	return bytes, err
 }
-
-// discard counts what it throws away.
-type discard struct{ n int64 }
-
-func (d *discard) Write(p []byte) (int, error) { d.n += int64(len(p)); return len(p), nil }
-
-var _ io.Writer = (*discard)(nil)

@@ -25,19 +25,14 @@ func (r *run) downloads(ctx context.Context) error {
 			if rows == r.n {
 				name, sql = format.name+", all rows", "SELECT * FROM messages"
 			}
-			written := &discard{}
-			if err := r.once(name+", console", func() error {
-				answer, err := client.Do(ctx, http.MethodPost, "/api/sql/run", nil, map[string]any{"sql": sql, "format": format.engines})
-				if err != nil {
-					return err
-				}
-				defer answer.Close()
-				_, err = io.Copy(written, answer)
+			written := int64(0)
+			if err := r.once(name+", console", func() (err error) {
+				written, err = drained(client.Do(ctx, http.MethodPost, "/api/sql/run", nil, map[string]any{"sql": sql, "format": format.engines}))
 				return err
 			}); err != nil {
 				return err
 			}
-			r.add(name+", size", float64(written.n)/1e6, "MB")
+			r.add(name+", size", float64(written)/1e6, "MB")
 			var asked used
 			if err := r.once(name+", lishi query", func() error {
 				token, err := r.token("large", "analyst")
@@ -45,7 +40,7 @@ func (r *run) downloads(ctx context.Context) error {
 					return err
 				}
 				var said bytes.Buffer
-				asked, err = r.server.stream(ctx, &discard{}, &said, "query", "--sql", r.server.sql, "--token", token, "--format", format.files, sql)
+				asked, err = r.server.stream(ctx, io.Discard, &said, "query", "--sql", r.server.sql, "--token", token, "--format", format.files, sql)
 				return err
 			}); err != nil {
 				return err
@@ -106,12 +101,7 @@ func (r *run) exports(ctx context.Context) error {
 		r.add(of.name+", events", events, "")
 		r.add(of.name+", size", job.Bytes/1e6, "MB")
 		if err := r.once(of.name+", fetched", func() error {
-			answer, err := client.Do(ctx, http.MethodGet, "/api/audit/exports/"+job.ID+"/download", nil, nil)
-			if err != nil {
-				return err
-			}
-			defer answer.Close()
-			_, err = io.Copy(io.Discard, answer)
+			_, err := drained(client.Do(ctx, http.MethodGet, "/api/audit/exports/"+job.ID+"/download", nil, nil))
 			return err
 		}); err != nil {
 			return err

@@ -31,9 +31,32 @@ type Options struct {
 	Say     func(text string)
 }
 
-// Parts are what can be measured, in this order. What is brought in is only
+// parts are what can be measured, in this order. What is brought in is only
 // measured where it is not there yet.
-var Parts = []string{"start", "history", "search", "past", "analytics", "sql", "downloads", "exports", "storage", "replay"}
+var parts = []struct {
+	name   string
+	does   func(*run, context.Context) error
+	atRest bool
+}{
+	{"start", (*run).starts, true},
+	{"history", (*run).history, false},
+	{"search", (*run).search, false},
+	{"past", (*run).past, false},
+	{"analytics", (*run).analytics, false},
+	{"sql", (*run).sql, false},
+	{"downloads", (*run).downloads, false},
+	{"exports", (*run).exports, false},
+	{"storage", (*run).storage, false},
+	{"replay", (*run).replay, true},
+}
+
+// Parts are their names.
+func Parts() (names []string) {
+	for _, p := range parts {
+		names = append(names, p.name)
+	}
+	return names
+}
 
 // run is one number of messages.
 type run struct {
@@ -95,22 +118,7 @@ func (r *run) all(ctx context.Context) (err error) {
 	if err := r.bring(ctx); err != nil {
 		return err
 	}
-	for _, part := range []struct {
-		name   string
-		does   func(context.Context) error
-		atRest bool
-	}{
-		{"start", r.starts, true},
-		{"history", r.history, false},
-		{"search", r.search, false},
-		{"past", r.past, false},
-		{"analytics", r.analytics, false},
-		{"sql", r.sql, false},
-		{"downloads", r.downloads, false},
-		{"exports", r.exports, false},
-		{"storage", r.storage, false},
-		{"replay", r.replay, true},
-	} {
+	for _, part := range parts {
 		if len(r.Parts) > 0 && !slices.Contains(r.Parts, part.name) {
 			continue
 		}
@@ -125,7 +133,7 @@ func (r *run) all(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		if err := part.does(ctx); err != nil {
+		if err := part.does(r, ctx); err != nil {
 			return fmt.Errorf("%s: %w", part.name, err)
 		}
 	}

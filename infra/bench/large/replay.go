@@ -49,19 +49,11 @@ func (r *run) discardBuilds(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var told struct {
-		Projections []struct {
-			Projection string
-			Builds     []struct {
-				Build uint32
-				State string
-			}
-		}
-	}
-	if err := client.Get(ctx, "/api/projections", nil, &told); err != nil {
+	all, err := builds(ctx, client)
+	if err != nil {
 		return err
 	}
-	for _, p := range told.Projections {
+	for _, p := range all {
 		for _, b := range p.Builds {
 			if b.State == "live" {
 				continue

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"lishi/infra/bench"
 )
 
 // server is lishi serve on a data directory, started and stopped as often as it
@@ -164,17 +166,8 @@ func (s *server) stream(ctx context.Context, out io.Writer, errs *bytes.Buffer, 
 func (s *server) status(field string) int64 { return status(s.command.Process.Pid, field) }
 
 func status(pid int, field string) int64 {
-	raw, err := os.ReadFile(proc(pid, "status"))
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(raw)) {
-		if rest, ok := strings.CutPrefix(line, field+":"); ok {
-			kib, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
-			return kib << 10
-		}
-	}
-	return 0
+	n, _ := bench.Status(pid, field)
+	return n
 }
 
 func proc(pid int, name string) string { return filepath.Join("/proc", strconv.Itoa(pid), name) }

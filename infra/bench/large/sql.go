@@ -3,7 +3,6 @@ package large
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/url"
 	"strings"
 	"time"
@@ -99,12 +98,7 @@ func (r *run) sql(ctx context.Context) error {
 		{"one conversation's last messages, messages", "SELECT said, sender, content FROM messages WHERE conversation = 'g|" + quoted(r.first()) + "' ORDER BY offset DESC LIMIT 50"},
 	} {
 		if err := r.once(q.name, func() error {
-			answer, err := r.open(ctx, q.sql)
-			if err != nil {
-				return err
-			}
-			defer answer.Close()
-			_, err = io.Copy(io.Discard, answer)
+			_, err := drained(r.open(ctx, q.sql))
 			return err
 		}); err != nil {
 			return err

@@ -43,21 +43,12 @@ func (r *run) storage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var told struct {
-		Projections []struct {
-			Projection string
-			Builds     []struct {
-				State           string
-				Rows            int64
-				Bytes, RawBytes float64
-			}
-		}
-	}
-	if err := client.Get(ctx, "/api/projections", nil, &told); err != nil {
+	models, err := builds(ctx, client)
+	if err != nil {
 		return err
 	}
 	all, raw := 0.0, 0.0
-	for _, p := range told.Projections {
+	for _, p := range models {
 		for _, b := range p.Builds {
 			if b.State == "live" {
 				r.add(p.Projection, each(b.Bytes), "B/message")
